@@ -1,0 +1,1 @@
+"""Hardware units in Amaranth, each the twin of a golden unit."""

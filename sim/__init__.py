@@ -1,0 +1,1 @@
+"""Co-simulation: the golden model and generated Verilog in lock step."""
