@@ -1,0 +1,125 @@
+"""A column: neurons that share their input lines, inhibit each other and learn. Reference form."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from racewave.golden import response, stdp, wta
+from racewave.golden.config import ColumnConfig
+
+__all__ = ["evaluate", "run", "step"]
+
+
+def evaluate(times: np.ndarray, weights: np.ndarray, column: ColumnConfig) -> np.ndarray:
+    """Play volleys without learning.
+
+    Parameters
+    ----------
+    times
+        Input spike times, B x p; `column.none` where a line never spikes.
+    weights
+        q x p, 0..w_max.
+    column
+        Parameters.
+
+    Returns
+    -------
+    numpy.ndarray
+        Winners' spike times, B x q; `column.none` elsewhere.
+
+    Examples
+    --------
+    >>> column = ColumnConfig(p=3, q=2, theta=4, t_in=8)
+    >>> evaluate(np.array([[0, 1, 15]]), np.array([[7, 7, 7], [7, 0, 7]]), column).tolist()
+    [[2, 15]]
+    """
+    potential = response.potentials(times, weights, column)
+    raw = response.fire(potential, column.theta)
+    at_fire = response.at_fire(potential, raw)
+    return wta.wta(raw, at_fire, column.k, column.tie, column.none)
+
+
+def step(
+    times: np.ndarray, weights: np.ndarray, state: int, column: ColumnConfig, learn: bool
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """Play one wave.
+
+    Parameters
+    ----------
+    times
+        Input spike times, p.
+    weights
+        q x p.
+    state
+        Random generator; a wave without learning leaves it as it is.
+    column
+        Parameters.
+    learn
+        Apply STDP after the wave.
+
+    Returns
+    -------
+    times : numpy.ndarray
+        Winners' spike times, q.
+    weights : numpy.ndarray
+        q x p, a new array if learning.
+    state : int
+        Random generator.
+
+    Examples
+    --------
+    >>> column = ColumnConfig(p=2, q=1, theta=2, u_capture=1024, u_backoff=1024, u_min=1024)
+    >>> out, weights, state = step(np.array([0, 7]), np.array([[3, 3]]), 0xACE1, column, learn=True)
+    >>> out.tolist(), weights.tolist()
+    ([1], [[4, 2]])
+    """
+    out = evaluate(times[None], weights, column)[0]
+    if learn:
+        decisions, state = stdp.draw_decisions(state, column)
+        weights = stdp.update(weights, times, out, decisions, column)
+    return out, weights, state
+
+
+def run(
+    volleys: np.ndarray,
+    weights: np.ndarray,
+    column: ColumnConfig,
+    learn: bool = False,
+    state: int | None = None,
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """Play volleys, one wave each.
+
+    Parameters
+    ----------
+    volleys
+        Input spike times, waves x p.
+    weights
+        Weights before the first wave, q x p.
+    column
+        Parameters.
+    learn
+        Apply STDP after every wave.
+    state
+        Random generator; `column.seed` if not given.
+
+    Returns
+    -------
+    times : numpy.ndarray
+        Winners' spike times, waves x q.
+    weights : numpy.ndarray
+        Weights after the last wave, q x p.
+    state : int
+        Random generator.
+
+    Examples
+    --------
+    >>> column = ColumnConfig(p=2, q=1, theta=2, u_capture=1024, u_backoff=1024, u_min=1024)
+    >>> times, weights, state = run(np.array([[0, 7]] * 3), np.array([[3, 3]]), column, learn=True)
+    >>> times.tolist(), weights.tolist(), state
+    ([[1], [1], [1]], [[6, 0]], 47772)
+    """
+    state = column.seed if state is None else state
+    times = np.full((len(volleys), column.q), column.none, column.times_dtype)
+    for wave, volley in enumerate(volleys):
+        times[wave], weights, state = step(volley, weights, state, column, learn)
+    return times, weights, state
