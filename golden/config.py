@@ -48,25 +48,33 @@ class ColumnConfig(_Table):
     The defaults are the ``cmu-cvt`` preset. All times are in steps of the wave.
     """
 
-    p: int = Field(32, ge=1, le=65_536, description="synapses (input lines) per neuron")
-    q: int = Field(12, ge=1, le=4_096, description="neurons")
-    theta: int = Field(40, ge=1, description="threshold of the body potential, 1..p*w_max")
-    t_in: int = Field(1, ge=1, le=128, description="input steps: a line spikes at 0..t_in-1 or never")
-    w_max: int = Field(7, ge=1, le=127, description="largest weight; weights are 0..w_max")
-    response: Literal["rnl", "snl"] = Field("rnl", description="ramp or step, no leak")
-    k: int = Field(1, ge=1, description="winners per wave, 1..q")
-    tie: Literal["index", "potential"] = Field("index", description="order of equal spike times")
-    u_capture: int = Field(640, ge=0, description="probability of capture, of 2^prob_bits")
-    u_minus: int = Field(952, ge=0, description="probability of minus, of 2^prob_bits")
-    u_search: int = Field(16, ge=0, description="probability of search, of 2^prob_bits")
-    u_backoff: int = Field(952, ge=0, description="probability of backoff, of 2^prob_bits")
-    u_min: int = Field(70, ge=0, description="least probability that stabilisation leaves")
-    prob_bits: int = Field(10, ge=1, le=16, description="bits of a random draw")
-    stabilise: Literal["split", "shared", "off"] = Field("split", description="F+/F- tables")
-    stabilise_search: bool = Field(False, description="search, too, is gated by F+")
-    seed: int = Field(0xACE1, ge=1, le=65_535, description="state of the 16-bit LFSR at power-up")
+    p: int = Field(default=32, ge=1, le=65_536, description="synapses (input lines) per neuron")
+    q: int = Field(default=12, ge=1, le=4_096, description="neurons")
+    theta: int = Field(default=40, ge=1, description="threshold of the body potential, 1..p*w_max")
+    t_in: int = Field(
+        default=1, ge=1, le=128, description="input steps: a line spikes at 0..t_in-1 or never"
+    )
+    w_max: int = Field(default=7, ge=1, le=127, description="largest weight; weights are 0..w_max")
+    response: Literal["rnl", "snl"] = Field(default="rnl", description="ramp or step, no leak")
+    k: int = Field(default=1, ge=1, description="winners per wave, 1..q")
+    tie: Literal["index", "potential"] = Field(
+        default="index", description="order of equal spike times"
+    )
+    u_capture: int = Field(default=640, ge=0, description="probability of capture, of 2^prob_bits")
+    u_minus: int = Field(default=952, ge=0, description="probability of minus, of 2^prob_bits")
+    u_search: int = Field(default=16, ge=0, description="probability of search, of 2^prob_bits")
+    u_backoff: int = Field(default=952, ge=0, description="probability of backoff, of 2^prob_bits")
+    u_min: int = Field(default=70, ge=0, description="least probability that stabilisation leaves")
+    prob_bits: int = Field(default=10, ge=1, le=16, description="bits of a random draw")
+    stabilise: Literal["split", "shared", "off"] = Field(
+        default="split", description="F+/F- tables"
+    )
+    stabilise_search: bool = Field(default=False, description="search, too, is gated by F+")
+    seed: int = Field(
+        default=0xACE1, ge=1, le=65_535, description="state of the 16-bit LFSR at power-up"
+    )
     initial_w: int | tuple[int, int] = Field(
-        0, description="weight before training, or [low, high] for seeded uniform weights"
+        default=0, description="weight before training, or [low, high] for seeded uniform weights"
     )
 
     @model_validator(mode="before")
@@ -146,9 +154,9 @@ class ColumnConfig(_Table):
 class InputConfig(_Table):
     """Images (8 bit) and how a pixel becomes spike times."""
 
-    image: tuple[Side, Side] = Field((28, 28), description="rows and columns of the image")
+    image: tuple[Side, Side] = Field(default=(28, 28), description="rows and columns of the image")
     encoder: Literal["posneg", "posneg-graded", "intensity", "onoff", "poisson"] = Field(
-        "posneg", description="pixel to spike times"
+        default="posneg", description="pixel to spike times"
     )
 
     @model_validator(mode="before")
@@ -167,38 +175,50 @@ class InputConfig(_Table):
 class LayerConfig(_Table):
     """A grid of equal columns, each on a square receptive field."""
 
-    field: int = Field(4, ge=1, le=1024, description="side of a receptive field, in pixels")
-    stride: int = Field(4, ge=1, le=1024, description="distance of neighbouring fields, in pixels")
+    field: int = Field(default=4, ge=1, le=1024, description="side of a receptive field, in pixels")
+    stride: int = Field(
+        default=4, ge=1, le=1024, description="distance of neighbouring fields, in pixels"
+    )
 
 
 class ReadoutConfig(_Table):
     """Integer read-out: every winner selects a row of weights, the largest sum is the class."""
 
-    kind: Literal["linear"] = Field("linear", description="kind of read-out")
-    classes: int = Field(10, ge=2, le=256, description="classes")
-    bits: int = Field(8, ge=2, le=8, description="bits of a signed read-out weight")
+    kind: Literal["linear"] = Field(default="linear", description="kind of read-out")
+    classes: int = Field(default=10, ge=2, le=256, description="classes")
+    bits: int = Field(default=8, ge=2, le=8, description="bits of a signed read-out weight")
 
 
 class TrainConfig(_Table):
     """How `racewave train` makes a model of the config."""
 
-    seed: int = Field(0, ge=0, description="order of images, initial values, batches")
-    images: int = Field(10_000, ge=1, description="images that the columns see (without labels)")
-    passes: int = Field(1, ge=1, description="times that the columns see them")
-    readout_images: int = Field(60_000, ge=1, description="labelled images for the read-out")
-    epochs: int = Field(12, ge=1, description="epochs of the read-out")
-    batch: int = Field(256, ge=1, description="images per step of the read-out")
-    learning_rate: float = Field(0.01, gt=0, description="Adam step of the read-out")
-    weight_decay: float = Field(0.0, ge=0, description="decay of the read-out weights")
-    shifts: int = Field(0, ge=0, le=4, description="read-out also sees images shifted by 0..shifts")
+    seed: int = Field(default=0, ge=0, description="order of images, initial values, batches")
+    images: int = Field(
+        default=10_000, ge=1, description="images that the columns see (without labels)"
+    )
+    passes: int = Field(default=1, ge=1, description="times that the columns see them")
+    readout_images: int = Field(
+        default=60_000, ge=1, description="labelled images for the read-out"
+    )
+    epochs: int = Field(default=12, ge=1, description="epochs of the read-out")
+    batch: int = Field(default=256, ge=1, description="images per step of the read-out")
+    learning_rate: float = Field(default=0.01, gt=0, description="Adam step of the read-out")
+    weight_decay: float = Field(default=0.0, ge=0, description="decay of the read-out weights")
+    shifts: int = Field(
+        default=0, ge=0, le=4, description="read-out also sees images shifted by 0..shifts"
+    )
 
 
 class HardwareConfig(_Table):
     """What the generated hardware contains."""
 
-    micro_architecture: Literal["spatial"] = Field("spatial", description="one circuit per synapse")
-    learning: bool = Field(True, description="with STDP on chip; false: inference only")
-    baud: int = Field(115_200, ge=1_200, le=12_000_000, description="UART rate of board tops")
+    micro_architecture: Literal["spatial"] = Field(
+        default="spatial", description="one circuit per synapse"
+    )
+    learning: bool = Field(default=True, description="with STDP on chip; false: inference only")
+    baud: int = Field(
+        default=115_200, ge=1_200, le=12_000_000, description="UART rate of board tops"
+    )
 
 
 class Config(_Table):
@@ -209,9 +229,9 @@ class Config(_Table):
     ``field * field * lines per pixel``, and a ``[readout]`` may turn winners into a class.
     """
 
-    engine: Literal["tnn"] = Field("tnn", description="family of networks")
-    name: str = Field("column", pattern=r"^[a-z][a-z0-9-]{0,40}$", description="short name")
-    description: str = Field("", max_length=400, description="what it reproduces")
+    engine: Literal["tnn"] = Field(default="tnn", description="family of networks")
+    name: str = Field(default="column", pattern=r"^[a-z][a-z0-9-]{0,40}$", description="short name")
+    description: str = Field(default="", max_length=400, description="what it reproduces")
     column: ColumnConfig = ColumnConfig()
     input: InputConfig | None = None
     layer: tuple[LayerConfig, ...] = ()
@@ -237,7 +257,7 @@ class Config(_Table):
             if self.readout is not None:
                 raise ValueError("[readout] must come with [input] and [[layer]], not alone")
             return self
-        layer = self.layer[0]
+        (layer,) = self.layer
         for axis, side in zip(("rows", "columns"), self.input.image, strict=True):
             if layer.field > side:
                 raise ValueError(
@@ -260,7 +280,7 @@ class Config(_Table):
         """Rows and columns of the grid of columns; 1 x 1 for a lone column."""
         if self.input is None:
             return (1, 1)
-        layer = self.layer[0]
+        (layer,) = self.layer
         rows, columns = self.input.image
         return (
             (rows - layer.field) // layer.stride + 1,
@@ -305,7 +325,7 @@ class Config(_Table):
         """
         if self.input is None:
             return np.arange(self.column.p)[None, :]
-        layer, per_pixel = self.layer[0], self.input.lines_per_pixel
+        (layer,), per_pixel = self.layer, self.input.lines_per_pixel
         lines = np.arange(self.lines).reshape(*self.input.image, per_pixel)
         windows = np.lib.stride_tricks.sliding_window_view(
             lines, (layer.field, layer.field), axis=(0, 1)

@@ -142,7 +142,8 @@ def test_imports_without_optional_tools(prefix, banned):
 
 def test_torch_is_pinned_everywhere():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    specs = [*project["dependencies"], *sum(project["optional-dependencies"].values(), [])]
+    specs = [spec for extra in project["optional-dependencies"].values() for spec in extra]
+    specs += project["dependencies"]
     assert [spec for spec in specs if spec.startswith("torch")] == ["torch==2.13.0"]
     constraints = (ROOT / "constraints.txt").read_text().splitlines()
     assert [line for line in constraints if line.startswith("torch")] == ["torch==2.13.0"]
