@@ -12,6 +12,7 @@ from racewave.golden.errors import BadInput
 BITS = 16
 MASK = 0xB400
 DEFAULT_SEED = 0xACE1
+PERIOD = 65_535  # of the register, and of the draws: 16 and 65,535 have no common factor
 
 
 def shift(state: int) -> int:

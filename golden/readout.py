@@ -1,0 +1,51 @@
+"""The linear read-out: every winner selects a row of integer weights, the largest sum is the class.
+
+Reference form; `racewave.golden.fast` holds the threaded one.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+__all__ = ["classify", "sums"]
+
+
+def sums(times: np.ndarray, rows: np.ndarray, none: int) -> np.ndarray:
+    """Add the rows of all winners of each wave.
+
+    Parameters
+    ----------
+    times
+        Winners' spike times, B x outputs.
+    rows
+        Signed weights, outputs x classes.
+    none
+        The no-spike code.
+
+    Returns
+    -------
+    numpy.ndarray
+        int64, B x classes.
+
+    Examples
+    --------
+    >>> sums(np.array([[3, 7, 0]]), np.array([[1, -2], [5, 5], [0, 9]], np.int8), none=7).tolist()
+    [[1, 7]]
+    """
+    return (times != none).astype(np.int64) @ rows.astype(np.int64)
+
+
+def classify(times: np.ndarray, rows: np.ndarray, none: int) -> np.ndarray:
+    """Pick the class with the largest sum; the lowest index among equals.
+
+    Returns
+    -------
+    numpy.ndarray
+        uint8, B.
+
+    Examples
+    --------
+    >>> classify(np.array([[0, 7], [7, 7]]), np.array([[1, 2], [5, 5]], np.int8), none=7).tolist()
+    [1, 0]
+    """
+    return sums(times, rows, none).argmax(axis=1).astype(np.uint8)
