@@ -42,7 +42,9 @@ def posneg(images: np.ndarray, t_in: int, none: int) -> np.ndarray:
     [[7, 0, 0, 7]]
     """
     bright = images >= 128  # 2 * pixel >= 255
-    return _two_lines(np.where(bright, 0, none), np.where(bright, none, 0))
+    never = np.uint8(none)  # one step, so a code of at most 8 bits
+    zero = np.uint8(0)
+    return _two_lines(np.where(bright, zero, never), np.where(bright, never, zero))
 
 
 def posneg_graded(images: np.ndarray, t_in: int, none: int) -> np.ndarray:

@@ -18,7 +18,6 @@ from racewave.golden.config import ColumnConfig
 __all__ = ["classify", "run_layer", "threads"]
 
 BLOCK = 512  # waves per block: volleys of a block stay in the cache
-LANES = 8  # neurons are padded to whole vectors
 
 
 def threads() -> int:
@@ -62,17 +61,12 @@ def run_layer(
     jobs = jobs or threads()
     volleys = np.ascontiguousarray(volleys, np.uint8)
     fields = np.ascontiguousarray(fields, np.int64)
-    # Synapse-major with neurons padded, so that one vector holds a synapse of many neurons.
-    padded = -(-column.q // LANES) * LANES
-    turned = np.zeros((len(fields), column.p, padded), np.int32)
-    turned[:, :, : column.q] = weights.transpose(0, 2, 1)
+    planes = kernels.to_planes(weights, column.w_max)
     out = np.full((len(volleys), len(fields) * column.q), column.none, np.uint8)
     limits = stdp.thresholds(column)
     settings = (
-        column.q,
         column.theta,
         column.t_in,
-        column.w_max,
         column.steps,
         column.none,
         column.k,
@@ -94,7 +88,7 @@ def run_layer(
                         kernels.play,
                         volleys[block][span],
                         fields[columns],
-                        turned[columns],
+                        planes[columns],
                         out[block][span],
                         columns.start * column.q,
                         hits,
@@ -103,8 +97,9 @@ def run_layer(
                 )
             for task in tasks:
                 task.result()
-    learned = turned[:, :, : column.q].transpose(0, 2, 1).astype(weights.dtype)
-    return out.astype(column.times_dtype, copy=False), learned if learn else weights, state
+    if learn:
+        weights = kernels.to_weights(planes, column.p).astype(weights.dtype)
+    return out.astype(column.times_dtype, copy=False), weights, state
 
 
 def classify(times: np.ndarray, rows: np.ndarray, none: int, jobs: int | None = None) -> np.ndarray:

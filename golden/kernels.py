@@ -1,7 +1,10 @@
 """The loops of the fast form, compiled by numba on first use and then kept in its cache.
 
-They live in a module of their own because the cache remembers the name a module was imported by.
-`racewave.golden.fast` calls them; everything here is integer arithmetic.
+A weight is stored as a thermometer across bit planes: bit i of plane l of a neuron tells whether
+``w[i] > l``, and 64 synapses share a word. A rise of a ramp is then the number of ones in (lines
+that spiked ``l`` steps ago) & (plane l), and STDP moves 64 weights with a few logic operations.
+The kernels live in a module of their own because the cache remembers the name a module was
+imported by. `racewave.golden.fast` calls them.
 """
 
 from __future__ import annotations
@@ -11,7 +14,12 @@ from typing import Any
 import numba
 import numpy as np
 
-__all__ = ["classify", "draw", "play"]
+__all__ = ["classify", "draw", "play", "to_planes", "to_weights"]
+
+WORD = 64
+ONE = np.uint64(1)
+LOW = np.uint64(63)
+FULL = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
 def _jit(function: Any) -> Any:
@@ -20,6 +28,57 @@ def _jit(function: Any) -> Any:
         return numba.njit(cache=True, nogil=True)(function)
     except RuntimeError:  # source not a file, or no folder that can be written
         return numba.njit(nogil=True)(function)
+
+
+def to_planes(weights: np.ndarray, w_max: int) -> np.ndarray:
+    """Turn weights into bit planes.
+
+    Parameters
+    ----------
+    weights
+        ... x p, 0..w_max.
+
+    Returns
+    -------
+    numpy.ndarray
+        uint64, ... x w_max x words; bit i of word n stands for synapse ``64 n + i``.
+
+    Examples
+    --------
+    >>> to_planes(np.array([2, 0, 1]), w_max=2).tolist()
+    [[5], [1]]
+    """
+    p = weights.shape[-1]
+    bits = weights[..., None, :] > np.arange(w_max)[:, None]
+    room = -(-p // WORD) * WORD
+    padded = np.zeros((*bits.shape[:-1], room), np.bool_)
+    padded[..., :p] = bits
+    packed = np.packbits(padded, axis=-1, bitorder="little")
+    return packed.view("<u8").astype(np.uint64)
+
+
+def to_weights(planes: np.ndarray, p: int) -> np.ndarray:
+    """Turn bit planes back into weights: uint8, ... x p.
+
+    Examples
+    --------
+    >>> to_weights(to_planes(np.array([2, 0, 1]), w_max=2), p=3).tolist()
+    [2, 0, 1]
+    """
+    octets = np.ascontiguousarray(planes.astype("<u8")).view(np.uint8)
+    bits = np.unpackbits(octets, axis=-1, bitorder="little")[..., :p]
+    return bits.sum(axis=-2, dtype=np.uint8)
+
+
+@_jit
+def _ones(word):
+    """Number of ones of a 64-bit word; compilers turn this form into one instruction."""
+    word = word - ((word >> ONE) & np.uint64(0x5555555555555555))
+    word = (word & np.uint64(0x3333333333333333)) + (
+        (word >> np.uint64(2)) & np.uint64(0x3333333333333333)
+    )
+    word = (word + (word >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
+    return np.int64((word * np.uint64(0x0101010101010101)) >> np.uint64(56))
 
 
 @_jit
@@ -35,115 +94,126 @@ def draw(state, prob_bits, limits, hits):
 
 
 @_jit
-def play(volleys, fields, weights, out, base, hits, settings):
-    """Play a block of waves on some columns, column by column; `weights` and `out` are written."""
-    q, theta, t_in, w_max, steps, none, k, ramp, by_potential, gated_search, learn = settings
-    waves = volleys.shape[0]
-    columns, p, padded = weights.shape
-    arrived = np.empty(p, np.int64)  # synapses that got a spike, in order of time
-    came = np.empty(p, np.int64)  # when they did
-    until = np.zeros(t_in + 1, np.int64)  # arrived[:until[t]] came before step t
-    potential = np.zeros(padded, np.int32)
-    rise = np.zeros(padded, np.int32)
-    y = np.empty(q, np.int64)
-    fired = np.empty(q, np.bool_)
-    after = np.empty((4, w_max + 1), np.int32)  # weight after capture, minus, search, backoff
-    for c in range(columns):
-        for wave in range(waves):
-            # 1. Sort the spikes by time.
-            for t in range(t_in + 1):
-                until[t] = 0
-            for i in range(p):
-                x = volleys[wave, fields[c, i]]
-                if x < t_in:
-                    until[x + 1] += 1
-            for t in range(1, t_in + 1):
-                until[t] += until[t - 1]
-            spikes = until[t_in]
-            for i in range(p):
-                x = volleys[wave, fields[c, i]]
-                if x < t_in:
-                    arrived[until[x]] = i
-                    came[until[x]] = x
-                    until[x] += 1
-            # Now until[t] counts the spikes up to and including step t; until[t_in] all of them.
+def _rise(planes, c, j, word, who, certain, hits, wave):
+    """Add 1 to the weights of the synapses `who` whose value the draws allow to rise."""
+    for w in range(planes.shape[2] - 1, -1, -1):
+        if certain or hits[wave, 5 + w]:
+            below = who if w == 0 else who & planes[c, j, w - 1, word]
+            planes[c, j, w, word] |= below  # those at w reach w + 1, those above are there already
 
-            # 2. Integrate step by step until k neurons have won.
-            for j in range(padded):
-                potential[j] = 0
-            for j in range(q):
-                y[j] = none
-                fired[j] = False
-            left = k
-            oldest = 0
-            for t in range(steps):
-                newest = until[t] if t < t_in else spikes
-                if ramp:
-                    while oldest < newest and t - came[oldest] >= w_max:
-                        oldest += 1  # every synapse of this line has given all its weight
-                    for j in range(padded):
-                        rise[j] = 0
-                    for n in range(oldest, newest):
-                        i = arrived[n]
-                        age = np.int32(t - came[n])
-                        for j in range(padded):
-                            rise[j] += np.int32(weights[c, i, j] > age)
-                    for j in range(padded):
-                        potential[j] += rise[j]
-                else:
-                    for n in range(oldest, newest):
-                        i = arrived[n]
-                        for j in range(padded):
-                            potential[j] += weights[c, i, j]
-                    oldest = newest
-                # 3. Who fires now, and who of them still wins.
-                firing = 0
-                for j in range(q):
-                    if not fired[j] and potential[j] >= theta:
-                        firing += 1
-                if firing == 0:
-                    continue
-                take = min(firing, left)
-                for _ in range(take):
-                    best = -1
-                    for j in range(q):
-                        if not fired[j] and potential[j] >= theta:
-                            if best < 0 or (by_potential and potential[j] > potential[best]):
-                                best = j
-                            if not by_potential:
-                                break
-                    fired[best] = True
-                    y[best] = t
-                left -= take
-                if left == 0:
+
+@_jit
+def _fall(planes, c, j, word, who, certain, hits, wave):
+    """Take 1 from the weights of the synapses `who` whose value the draws allow to fall."""
+    w_max = planes.shape[2]
+    for w in range(1, w_max + 1):
+        if certain or hits[wave, 6 + w_max + w]:
+            above = np.uint64(0) if w == w_max else planes[c, j, w, word]
+            planes[c, j, w - 1, word] &= ~(who & ~above)
+
+
+@_jit
+def _inhibit(potential, theta, y, none, left, by_potential, t):
+    """Let the neurons that reach `theta` in step `t` win as long as winners are left."""
+    while left > 0:
+        best = -1
+        for j in range(y.shape[0]):
+            if y[j] == none and potential[j] >= theta:
+                if best < 0 or (by_potential and potential[j] > potential[best]):
+                    best = j
+                if not by_potential:
                     break
+        if best < 0:
+            break
+        y[best] = t
+        left -= 1
+    return left
+
+
+@_jit
+def play(volleys, fields, planes, out, base, hits, settings):
+    """Play a block of waves on some columns, column by column; `planes` and `out` are written."""
+    theta, t_in, steps, none, k, ramp, by_potential, gated_search, learn = settings
+    columns, q, w_max, words = planes.shape
+    p = fields.shape[1]
+    spikes = np.zeros((t_in + 1, words), np.uint64)  # lines by step; the last row: never
+    potential = np.zeros(q, np.int64)
+    y = np.zeros(q, np.int64)
+    for c in range(columns):
+        for wave in range(volleys.shape[0]):
+            if t_in == 1:
+                for word in range(words):
+                    came = np.uint64(0)
+                    last = min(p, (word + 1) * WORD)
+                    for i in range(word * WORD, last):
+                        rose = np.uint64(volleys[wave, fields[c, i]] == 0)
+                        came |= rose << (np.uint64(i) & LOW)
+                    spikes[0, word] = came
+                    spikes[1, word] = ~came & (FULL >> np.uint64((word + 1) * WORD - last))
+            else:
+                spikes[:] = 0
+                for i in range(p):
+                    x = min(np.int64(volleys[wave, fields[c, i]]), t_in)
+                    spikes[x, i >> 6] |= ONE << (np.uint64(i) & LOW)
+
+            # Step by step until k neurons have won.
+            potential[:] = 0
+            y[:] = none
+            left = k
+            for t in range(steps):
+                reached = False
+                first = max(0, t - w_max + 1) if ramp else t
+                for j in range(q):
+                    v = potential[j]
+                    for s in range(first, min(t + 1, t_in)):
+                        for level in range(t - s if ramp else 0, t - s + 1 if ramp else w_max):
+                            for word in range(words):
+                                v += _ones(spikes[s, word] & planes[c, j, level, word])
+                    potential[j] = v
+                    reached |= v >= theta
+                if reached:
+                    left = _inhibit(potential, theta, y, none, left, by_potential, t)
+                    if left == 0:
+                        break
             for j in range(q):
                 out[wave, base + c * q + j] = y[j]
-            if not learn:
-                continue
+            if learn:
+                for j in range(q):
+                    if y[j] != none:
+                        _reward(planes, c, j, spikes, y[j], hits, wave)
+                    elif hits[wave, 2]:
+                        _search(planes, c, j, spikes, hits, wave, gated_search)
 
-            # 4. STDP: what a weight becomes depends on its value and on the case only.
-            for w in range(w_max + 1):
-                may_rise = hits[wave, 4] or hits[wave, 5 + w]
-                may_fall = hits[wave, 4] or hits[wave, 6 + w_max + w]
-                above = min(w + 1, w_max)
-                below = max(w - 1, 0)
-                after[0, w] = above if hits[wave, 0] and may_rise else w
-                after[1, w] = below if hits[wave, 1] and may_fall else w
-                after[2, w] = above if hits[wave, 2] and (may_rise or not gated_search) else w
-                after[3, w] = below if hits[wave, 3] and may_fall else w
-            if hits[wave, 2]:
-                for n in range(spikes):
-                    i = arrived[n]
-                    for j in range(q):
-                        if y[j] == none:
-                            weights[c, i, j] = after[2, weights[c, i, j]]
-            for j in range(q):
-                if y[j] != none:
-                    for i in range(p):
-                        x = volleys[wave, fields[c, i]]
-                        case = 3 if x >= t_in else (0 if x <= y[j] else 1)
-                        weights[c, i, j] = after[case, weights[c, i, j]]
+
+@_jit
+def _reward(planes, c, j, spikes, y, hits, wave):
+    """STDP of a neuron that won at `y`: capture, minus or backoff for every synapse."""
+    t_in = spikes.shape[0] - 1
+    certain = hits[wave, 4]
+    for word in range(planes.shape[3]):
+        early = np.uint64(0)
+        late = np.uint64(0)
+        for s in range(t_in):
+            if s <= y:
+                early |= spikes[s, word]
+            else:
+                late |= spikes[s, word]
+        if hits[wave, 0]:
+            _rise(planes, c, j, word, early, certain, hits, wave)
+        if hits[wave, 1]:
+            _fall(planes, c, j, word, late, certain, hits, wave)
+        if hits[wave, 3]:
+            _fall(planes, c, j, word, spikes[t_in, word], certain, hits, wave)
+
+
+@_jit
+def _search(planes, c, j, spikes, hits, wave, gated):
+    """STDP of a neuron that did not win: search for every synapse that got a spike."""
+    for word in range(planes.shape[3]):
+        came = np.uint64(0)
+        for s in range(spikes.shape[0] - 1):
+            came |= spikes[s, word]
+        _rise(planes, c, j, word, came, not gated or hits[wave, 4], hits, wave)
 
 
 @_jit
