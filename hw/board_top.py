@@ -1,0 +1,103 @@
+"""A network behind a UART: everything of a board but its pins."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Const, Module
+from amaranth.lib.wiring import In, Out, connect
+
+from racewave.golden.errors import BadInput
+from racewave.golden.layout import Layout
+from racewave.golden.model import Model
+from racewave.hw.hierarchy import Unit, place
+from racewave.hw.network import Network, pack_readout
+from racewave.hw.protocol import Protocol
+
+__all__ = ["BoardTop", "board_top", "divisor"]
+
+
+def divisor(clock_hz: float, baud: int) -> int:
+    """Clocks per bit of a UART.
+
+    Raises
+    ------
+    BadInput
+        The clock is too slow, or no whole number of clocks is within 2 % of a bit.
+    """
+    clocks = max(4, round(clock_hz / baud))
+    if abs(clocks * baud / clock_hz - 1) > 0.02:
+        raise BadInput(
+            f"baud must be within 2 % of {clock_hz:.0f} Hz / {clocks} = {clock_hz / clocks:.0f}, "
+            f"not {baud} (at least 4 clocks per bit)"
+        )
+    return clocks
+
+
+class BoardTop(Unit):
+    """A network, the UART protocol in front of it, and the rows it starts with.
+
+    No vendor cells: a board adds pins, a clock and perhaps a reset.
+
+    Parameters
+    ----------
+    layout : Layout
+        The network's config and sizes.
+    divisor : int
+        Clocks per bit of the UART.
+    boot : bytes
+        Weight rows loaded after reset; without, weights are 0 at power-up.
+    readout : tuple[int, ...]
+        Rows of the read-out at power-up, see `pack_readout`.
+    quiet_bits : int
+        See `Protocol`.
+
+    Members
+    -------
+    rx, tx : In(1), Out(1)
+        UART; idle high.
+    busy : Out(1)
+        A frame is executed or answered.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        divisor: int,
+        boot: bytes = b"",
+        readout: tuple[int, ...] = (),
+        quiet_bits: int = 1024,
+    ) -> None:
+        self.layout = layout
+        self.divisor = divisor
+        self.boot = boot
+        self.readout = readout
+        self.quiet_bits = quiet_bits
+        super().__init__({"rx": In(1, init=1), "tx": Out(1, init=1), "busy": Out(1)})
+
+    def elaborate(self, platform):
+        m = Module()
+        protocol = place(
+            m, "protocol", Protocol, self.layout, self.divisor, self.boot, self.quiet_bits
+        )
+        network = place(m, "network", Network, self.layout.config, self.readout)
+        for name in ("volleys", "results", "requests", "replies"):
+            connect(m, getattr(protocol, name), getattr(network, name))
+        m.d.comb += [
+            protocol.rx.eq(self.rx),
+            self.tx.eq(protocol.tx),
+            self.busy.eq(protocol.busy),
+            network.start.eq(Const(1)),
+            network.learn.eq(protocol.learn),
+            network.reseed.eq(protocol.reseed),
+            protocol.waves.eq(network.waves),
+            protocol.cycles.eq(network.cycles),
+        ]
+        return m
+
+
+def board_top(model: Model, clock_hz: float, quiet_bits: int = 1024) -> BoardTop:
+    """Make the top of a board that starts with a model, at the baud rate of its config."""
+    config = model.config
+    layout = Layout(config)
+    rows = pack_readout(model.readout, config.readout.bits) if config.readout else ()
+    boot = layout.pack_weights(model.weights)
+    return BoardTop(layout, divisor(clock_hz, config.hardware.baud), boot, rows, quiet_bits)

@@ -1,0 +1,287 @@
+"""Executes the frames of the UART protocol on a network: first checks, then acts."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
+from amaranth.lib import stream
+from amaranth.lib.wiring import In, Member, Out
+
+from racewave.golden.frames import STATUS_BYTES, VERSION, Code, Command
+from racewave.golden.layout import Layout
+from racewave.hw.hierarchy import Unit
+
+__all__ = ["Executor", "network_ports", "row_address_bits"]
+
+
+def row_address_bits(layout: Layout) -> int:
+    """Bits of the address of a row."""
+    return max(1, (layout.rows - 1).bit_length())
+
+
+def network_ports(layout: Layout) -> dict[str, Member]:
+    """Members of a unit that drives a network, see `Executor`."""
+    request_bits = 1 + row_address_bits(layout) + layout.row_bits
+    return {
+        "volleys": Out(stream.Signature(layout.volley_bits)),
+        "results": In(stream.Signature(layout.result_bits)),
+        "requests": Out(stream.Signature(request_bits)),
+        "replies": In(stream.Signature(layout.row_bits)),
+        "learn": Out(1),
+        "reseed": Out(1),
+        "waves": In(32),
+        "cycles": In(32),
+    }
+
+
+class Executor(Unit):
+    """Read a frame's payload from memory twice: to check everything, then to act.
+
+    Both passes are the same walk through the payload; only the second touches the network and
+    sends. So nothing happens for a frame that turns out to be wrong at its end, and the first pass
+    has counted the reply. A byte takes 2 clocks, a weight row or a volley as long as the network
+    takes and the line needs for its reply.
+
+    Parameters
+    ----------
+    layout : Layout
+        Sizes of volleys, results and rows.
+    boot_bytes : int
+        Payload of the boot frame in memory, from address `layout.buffer` on.
+
+    Members
+    -------
+    i_frame, i_boot, i_command, i_number, i_end
+        The frame, see `FrameReceiver`; the boot frame is not checked and not answered.
+    o_refuse, o_code : Out(1), Out(4)
+        The frame is refused; one clock.
+    o_address, i_data : Out(...), In(8)
+        Read port of the payload memory, which answers one clock later.
+    o_reply, o_length : Out(1), Out(16)
+        The frame is accepted, its reply may go; payload bytes of the reply.
+    o, o_end : Out(stream.Signature(8)), Out(1)
+        Payload of the reply; no more of it.
+    i_done : In(1)
+        The reply is sent; one clock.
+    o_booted : Out(1)
+        The boot frame is executed; one clock.
+    volleys, results, requests, replies, learn, reseed, waves, cycles
+        Streams, controls and counters of the network, see `Network`.
+    """
+
+    def __init__(self, layout: Layout, boot_bytes: int = 0) -> None:
+        self.layout = layout
+        self.boot_bytes = boot_bytes
+        address = range(layout.buffer + boot_bytes + 1)
+        super().__init__(
+            {
+                "i_frame": In(1),
+                "i_boot": In(1),
+                "i_command": In(3),
+                "i_number": In(8),
+                "i_end": In(address),
+                "o_refuse": Out(1),
+                "o_code": Out(4),
+                "o_address": Out(address),
+                "i_data": In(8),
+                "o_reply": Out(1),
+                "o_length": Out(16),
+                "o": Out(stream.Signature(8)),
+                "o_end": Out(1),
+                "i_done": In(1),
+                "o_booted": Out(1),
+                **network_ports(layout),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        layout = self.layout
+
+        acting = Signal()  # second pass
+        executed = Signal(8)  # number of the frame executed last
+        wrong = Signal()  # something is out of range
+        pending = Signal()  # the network has not yet taken the volley
+
+        pointer = Signal.like(self.o_address)
+        fresh = Signal()  # i_data is the byte at the pointer
+        end = Signal()
+        take = Signal()  # go on to the next byte
+
+        # What the payload is made of, a head, a row or a volley: shifted in, last byte at the top.
+        item = Signal(8 * max(layout.volley_bytes, layout.row_bytes, 3))
+        place = Signal(range(max(len(item) // 8, layout.result_bytes, STATUS_BYTES) + 1))
+        last = Signal.like(place)
+        address = Signal(range(layout.rows + 1))
+        beyond = Signal()  # the address has more bits than that
+        count = Signal(8)  # rows still to be read, or statuses still to be sent
+
+        is_status = self.i_command == Command.STATUS
+        is_write = self.i_command == Command.WRITE
+        is_read = self.i_command == Command.READ
+        is_volleys = self.i_command == Command.VOLLEYS
+        is_control = self.i_command == Command.CONTROL
+        reply_bytes = Signal.like(place)
+        with m.Switch(self.i_command):
+            for command, size in (
+                (Command.STATUS, STATUS_BYTES),
+                (Command.READ, layout.row_bytes),
+                (Command.VOLLEYS, layout.result_bytes),
+            ):
+                with m.Case(command):
+                    m.d.comb += reply_bytes.eq(size)
+
+        def refuse(code: Code) -> None:
+            m.d.comb += [self.o_refuse.eq(1), self.o_code.eq(code)]
+            m.next = "IDLE"
+
+        def step(then: str) -> None:
+            """Count a byte of an item or a reply; go on after the last one."""
+            m.d.sync += place.eq(place + 1)
+            with m.If(place == last):
+                m.d.sync += place.eq(0)
+                m.next = then
+
+        m.d.comb += [self.o_address.eq(pointer), end.eq(pointer == self.i_end)]
+        m.d.sync += fresh.eq(~take)
+        with m.If(take):
+            m.d.sync += [pointer.eq(pointer + 1), item.eq(Cat(item[8:], self.i_data))]
+        with m.If(self.volleys.ready):
+            m.d.sync += pending.eq(0)
+
+        with m.FSM():
+            with m.State("IDLE"):
+                m.d.sync += [self.o_length.eq(0), wrong.eq(0)]
+                with m.If(self.i_frame):
+                    m.d.sync += acting.eq(self.i_boot)
+                    m.next = "BEGIN"
+                    with m.If(~self.i_boot & (self.i_number == executed)):
+                        refuse(Code.REPEATED)
+                    with m.Elif(self.i_command == 0):
+                        refuse(Code.COMMAND)
+            with m.State("BEGIN"):
+                m.d.sync += [
+                    pointer.eq(Mux(self.i_boot, layout.buffer, 0)),
+                    fresh.eq(0),
+                    place.eq(0),
+                    count.eq(is_status),
+                ]
+                m.next = "HEAD"
+                with m.If(is_volleys):
+                    m.next = "ITEM"
+                with m.If(is_status):
+                    m.next = "COUNT"
+            with m.State("HEAD"):
+                m.d.comb += last.eq(Mux(is_read, 2, is_write))
+                with m.If(end):
+                    refuse(Code.LENGTH)
+                with m.Elif(fresh):
+                    m.d.comb += take.eq(1)
+                    step("HEADED")
+            with m.State("HEADED"):
+                whole = item[-16:]
+                m.d.sync += [address.eq(whole), beyond.eq(whole[len(address) :].any())]
+                m.next = "COUNT"
+                with m.If(is_read):
+                    m.d.sync += count.eq(item[-24:-16])
+                with m.If(is_write):
+                    m.next = "ITEM"
+                with m.If(is_control):
+                    flags = item[-8:]
+                    no_learning = not layout.config.hardware.learning
+                    m.d.sync += wrong.eq(flags[2:].any() | (flags[0] & no_learning))
+                    with m.If(acting):
+                        m.d.sync += self.learn.eq(flags[0])
+                        m.d.comb += self.reseed.eq(flags[1])
+            with m.State("ITEM"):
+                m.d.comb += last.eq(Mux(is_write, layout.row_bytes, layout.volley_bytes) - 1)
+                with m.If(~pending):
+                    with m.If(end):
+                        m.next = "FINISH"
+                        with m.If(place != 0):
+                            refuse(Code.LENGTH)
+                    with m.Elif(fresh):
+                        m.d.comb += take.eq(1)
+                        step("ACT")
+            with m.State("COUNT"):
+                with m.If(~end):
+                    refuse(Code.LENGTH)
+                with m.Elif(count == 0):
+                    m.next = "FINISH"
+                with m.Else():
+                    m.d.sync += count.eq(count - 1)
+                    m.next = "ACT"
+            with m.State("ACT"):
+                m.next = "COUNT"
+                with m.If(is_write):
+                    m.next = "ITEM"
+                with m.If(~acting):
+                    outside = beyond | (address >= layout.rows)
+                    m.d.sync += [
+                        self.o_length.eq(self.o_length + reply_bytes),
+                        address.eq(address + 1),
+                        wrong.eq(wrong | ((is_write | is_read) & outside)),
+                    ]
+                    with m.If(is_volleys):
+                        m.next = "ITEM"
+                with m.Elif(is_status):
+                    m.next = "SEND"
+                with m.Elif(is_volleys):
+                    m.d.sync += pending.eq(1)
+                    m.next = "SEND"
+                with m.Else():
+                    m.d.comb += self.requests.valid.eq(1)
+                    with m.If(self.requests.ready):
+                        m.d.sync += address.eq(address + 1)
+                        with m.If(is_read):
+                            m.next = "SEND"
+                    with m.Else():
+                        m.next = "ACT"
+            with m.State("SEND"):
+                m.d.comb += [
+                    last.eq(reply_bytes - 1),
+                    self.o.valid.eq(
+                        is_status | (is_read & self.replies.valid) | self.results.valid
+                    ),
+                ]
+                with m.If(self.o.valid & self.o.ready):
+                    step("COUNT")
+                    with m.If(place == last):
+                        m.d.comb += [self.replies.ready.eq(1), self.results.ready.eq(1)]
+                        with m.If(is_volleys):
+                            m.next = "ITEM"
+            with m.State("FINISH"):
+                with m.If(acting):
+                    m.d.comb += [self.o_end.eq(1), self.o_booted.eq(self.i_boot)]
+                    with m.If(self.i_done | self.i_boot):
+                        m.d.sync += acting.eq(0)
+                        m.next = "IDLE"
+                with m.Elif(wrong):
+                    refuse(Code.RANGE)
+                with m.Else():
+                    m.d.sync += [acting.eq(1), executed.eq(self.i_number)]
+                    m.next = "BEGIN"
+
+        # Streams and outputs.
+        volley, row = item[-8 * layout.volley_bytes :], item[-8 * layout.row_bytes :]
+        m.d.comb += [
+            self.o_reply.eq(acting & ~self.i_boot),
+            self.volleys.valid.eq(pending),
+            self.volleys.payload.eq(volley[: layout.volley_bits]),
+            self.requests.payload.eq(
+                Cat(row[: layout.row_bits], address[: row_address_bits(layout)], is_write)
+            ),
+        ]
+        config = layout.config
+        flags = Cat(
+            self.learn, int(config.hardware.learning), int(config.readout is not None), Const(0, 5)
+        )
+        identity = Const(int.from_bytes(bytes.fromhex(config.hash), "little"), 64)
+        status = Cat(Const(VERSION, 8), flags, identity, self.waves, self.cycles)
+        with m.Switch(self.i_command):
+            with m.Case(Command.STATUS):
+                m.d.comb += self.o.payload.eq(status.word_select(place, 8))
+            with m.Case(Command.READ):
+                m.d.comb += self.o.payload.eq(self.replies.payload.word_select(place, 8))
+            with m.Default():
+                m.d.comb += self.o.payload.eq(self.results.payload.word_select(place, 8))
+        return m
