@@ -55,13 +55,17 @@ class Device:
     """
 
     def __init__(self, model: Model, boot: bool = True) -> None:
-        self.layout = Layout(model.config, model.readout is not None)
+        self.layout = Layout(model.config)
         self.cycles = 0
         self.waves = 0
         self._config = model.config
         self._fields = model.config.field_lines()
         self._weights = model.weights.astype(np.int64) * boot
-        self._readout = None if model.readout is None else model.readout.astype(np.int64)
+        self._readout = None
+        if model.config.readout is not None:
+            rows = model.readout
+            shape = (model.config.outputs, model.config.readout.classes)
+            self._readout = np.zeros(shape, np.int64) if rows is None else rows.astype(np.int64)
         self._state = model.config.column.seed
         self._learn = False
         self._number = 0  # of the header received last
@@ -155,7 +159,7 @@ class Device:
             rows = (size - 2) // layout.row_bytes
             beyond = rows > 0 and _address(payload) + rows > layout.rows
         elif command == Command.READ:
-            beyond = payload[2] > 0 and _address(payload) + payload[2] > layout.rows
+            beyond = payload[0] > 0 and _address(payload[1:]) + payload[0] > layout.rows
         elif command == Command.CONTROL:
             beyond = payload[0] & ~(0b11 if self._config.hardware.learning else 0b10) != 0
         return Code.RANGE if beyond else None
@@ -167,7 +171,7 @@ class Device:
         if command == Command.WRITE:
             self._write_rows(_address(payload), payload[2:])
         elif command == Command.READ:
-            return self._read_rows(_address(payload), payload[2])
+            return self._read_rows(_address(payload[1:]), payload[0])
         elif command == Command.VOLLEYS:
             return self._play(payload)
         else:
@@ -177,7 +181,7 @@ class Device:
         return b""
 
     def _status(self) -> bytes:
-        flags = self._learn | self._config.hardware.learning << 1 | self.layout.readout << 2
+        flags = self._learn | self._config.hardware.learning << 1 | (self._readout is not None) << 2
         counts = [count & 0xFFFF_FFFF for count in (self.waves, self.cycles)]
         return (
             bytes([VERSION, flags])

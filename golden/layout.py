@@ -25,8 +25,6 @@ class Layout:
     ----------
     config
         The network.
-    readout
-        The hardware holds the config's read-out: results end with a class.
 
     Examples
     --------
@@ -36,11 +34,8 @@ class Layout:
     """
 
     config: Config
-    readout: bool = False
 
     def __post_init__(self) -> None:
-        if self.readout and self.config.readout is None:
-            raise BadInput("readout must come with a [readout] table in the config")
         longest = max(self.volleys_max * self.result_bytes, 255 * self.row_bytes)
         if longest > LENGTH_MAX:
             raise BadInput(
@@ -92,7 +87,7 @@ class Layout:
     @property
     def rows(self) -> int:
         """All rows; those of the read-out follow the weights, one per output."""
-        return self.weight_rows + (self.config.outputs if self.readout else 0)
+        return self.weight_rows + (self.config.outputs if self._classes else 0)
 
     @property
     def buffer(self) -> int:
@@ -134,7 +129,7 @@ class Layout:
     @property
     def _classes(self) -> int:
         readout = self.config.readout
-        return readout.classes if readout and self.readout else 0
+        return readout.classes if readout else 0
 
 
 def pack(items: np.ndarray, bits: int, item_bytes: int) -> bytes:
