@@ -1,0 +1,107 @@
+// Test bench of a board top: plays line levels and listens to replies without waking Python.
+//
+// Python fills the registers under "orders", toggles `go` and sleeps until `done` toggles. The bench
+// waits until `trigger` bytes have been heard, plays `count` levels of the line, each for `divisor`
+// clocks, waits until `wanted` bytes have been heard, and then for `pause` clocks more. Levels
+// instead of bytes: so a stop bit can be missing, a start bit short and a gap as long as one likes.
+// The listener is written independently of the transmitter under test.
+//
+// The text in front of this file defines: TOP (module under test), DIVISOR (its clocks per bit),
+// LEVELS and REPLIES (capacity of one order in levels and in bytes).
+
+module bench;
+  // One time unit per half period.
+  reg clk = 0;
+  always #1 clk = ~clk;
+
+  // Orders.
+  reg go /*verilator public_flat_rw*/ = 0;
+  reg rst /*verilator public_flat_rw*/ = 0;
+  reg [31:0] divisor /*verilator public_flat_rw*/ = `DIVISOR;
+  reg [31:0] count /*verilator public_flat_rw*/ = 0;
+  reg [31:0] trigger /*verilator public_flat_rw*/ = 0;
+  reg [31:0] wanted /*verilator public_flat_rw*/ = 0;
+  reg [31:0] pause /*verilator public_flat_rw*/ = 0;
+  reg [31:0] limit /*verilator public_flat_rw*/ = 1000000;  // clocks without a byte
+  /*verilator tracing_off*/
+  reg [`LEVELS-1:0] levels /*verilator public_flat_rw*/ = 0;
+
+  // Logs.
+  reg [8*`REPLIES-1:0] heard /*verilator public_flat_rw*/ = 0;
+  /*verilator tracing_on*/
+  reg [31:0] heard_count /*verilator public_flat_rw*/ = 0;
+  reg [7:0] faults /*verilator public_flat_rw*/ = 0;
+  reg done /*verilator public_flat_rw*/ = 0;
+
+  reg rx = 1;
+  wire tx;
+  wire busy;
+
+  `TOP top (
+      .clk(clk),
+      .rst(rst),
+      .rx(rx),
+      .tx(tx),
+      .busy(busy)
+  );
+
+  // Player.
+  reg seen = 0;
+  reg running = 0;
+  reg [31:0] played = 0;
+  reg [31:0] left = 0;
+  reg [31:0] silence = 0;
+  wire playing = played != count;
+
+  // Listener.
+  reg listening = 0;
+  reg [31:0] centre = 0;
+  reg [3:0] place = 0;
+  reg [7:0] byte_in = 0;
+
+  always @(posedge clk) begin
+    if (!listening) begin
+      if (!tx) begin
+        listening <= 1;
+        place <= 0;
+        centre <= `DIVISOR / 2;
+      end
+    end else if (centre != 1) centre <= centre - 1;
+    else begin
+      centre <= `DIVISOR;
+      place <= place + 1;
+      byte_in <= {tx, byte_in[7:1]};
+      if (place == 0 && tx) faults[0] <= 1;  // a start bit shorter than half a bit
+      if (place == 9) begin
+        listening <= 0;
+        if (!tx) faults[1] <= 1;  // no stop bit
+        heard[8*heard_count +: 8] <= byte_in;
+        heard_count <= heard_count + 1;
+      end
+    end
+
+    if (!running) begin
+      if (go != seen) begin
+        seen <= go;
+        running <= 1;
+        played <= 0;
+        left <= 0;
+        silence <= 0;
+        heard_count <= 0;
+        faults <= 0;
+      end
+    end else begin
+      silence <= silence + 1;
+      if (playing) begin
+        if (heard_count >= trigger) begin
+          silence <= 0;
+          if (left == 0) begin
+            rx <= levels[played];
+            left <= divisor - 1;
+          end else left <= left - 1;
+          if (left == 1) played <= played + 1;
+        end
+      end else if (heard_count < wanted || listening) silence <= 0;
+    end
+  end
+endmodule
