@@ -7,11 +7,14 @@ from typing import Literal
 
 import numpy as np
 
-from racewave.golden import layer, readout
+from racewave.golden import encoders, layer, readout
+from racewave.golden.errors import BadInput
 from racewave.golden.model import Model
 from racewave.golden.volleys import check_times
 
-__all__ = ["Form", "Result", "run"]
+__all__ = ["Form", "Result", "classify", "run"]
+
+BLOCK = 2_000  # images at a time: bounds memory, changes nothing
 
 Form = Literal["fast", "reference"]
 
@@ -82,3 +85,44 @@ def run(model: Model, volleys: np.ndarray, learn: bool = False, form: Form = "fa
     if model.readout is not None:
         classes = classify(out, model.readout, column.none)
     return Result(out, weights, classes, None, state)
+
+
+def classify(model: Model, images: np.ndarray, form: Form = "fast") -> np.ndarray:
+    """Classify images.
+
+    Parameters
+    ----------
+    model
+        A model with a read-out.
+    images
+        uint8, N x rows x columns.
+    form
+        As for `run`.
+
+    Returns
+    -------
+    numpy.ndarray
+        uint8, N.
+
+    Raises
+    ------
+    BadInput
+        The model has no read-out, or the images do not fit it.
+
+    Examples
+    --------
+    >>> from racewave.golden import model, presets
+    >>> classify(model.initial(presets.load("digits")), np.zeros((1, 8, 8), np.uint8))
+    Traceback (most recent call last):
+    ...
+    racewave.golden.errors.BadInput: model digits must have a read-out: train it first
+    """
+    if model.readout is None:
+        name = model.config.name
+        raise BadInput(f"model {name} must have a read-out: train it first")
+    classes = np.zeros(len(images), np.uint8)
+    for start in range(0, len(images), BLOCK):
+        block = slice(start, start + BLOCK)
+        volleys = encoders.encode(images[block], model.config, start)
+        classes[block] = run(model, volleys, form=form).classes
+    return classes
