@@ -15,7 +15,7 @@ import numpy as np
 from racewave.golden import kernels, stdp
 from racewave.golden.config import ColumnConfig
 
-__all__ = ["classify", "run_layer", "threads"]
+__all__ = ["classify", "run_layer", "slots", "threads"]
 
 BLOCK = 512  # waves per block: volleys of a block stay in the cache
 
@@ -120,6 +120,20 @@ def classify(times: np.ndarray, rows: np.ndarray, none: int, jobs: int | None = 
         for task in tasks:
             task.result()
     return classes
+
+
+def slots(times: np.ndarray, q: int, k: int, none: int) -> np.ndarray:
+    """Rows that the winners select: the fast form of `readout.slots`.
+
+    Examples
+    --------
+    >>> slots(np.array([[7, 0, 7, 7], [1, 7, 7, 0]]), q=2, k=1, none=7).tolist()
+    [[1, 4], [0, 3]]
+    """
+    times = np.ascontiguousarray(times, np.uint8)
+    chosen = np.full((len(times), times.shape[1] // q * k), times.shape[1], np.int32)
+    kernels.slots(times, q, k, none, chosen)
+    return chosen
 
 
 def _ranges(count: int, parts: int) -> list[tuple[int, int]]:

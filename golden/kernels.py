@@ -14,7 +14,7 @@ from typing import Any
 import numba
 import numpy as np
 
-__all__ = ["classify", "draw", "play", "to_planes", "to_weights"]
+__all__ = ["classify", "draw", "play", "slots", "to_planes", "to_weights"]
 
 WORD = 64
 ONE = np.uint64(1)
@@ -214,6 +214,18 @@ def _search(planes, c, j, spikes, hits, wave, gated):
         for s in range(spikes.shape[0] - 1):
             came |= spikes[s, word]
         _rise(planes, c, j, word, came, not gated or hits[wave, 4], hits, wave)
+
+
+@_jit
+def slots(times, q, k, none, chosen):
+    """List the winners of every wave, up to k per column; the rest of `chosen` stays."""
+    for wave in range(times.shape[0]):
+        for c in range(times.shape[1] // q):
+            rank = c * k
+            for row in range(c * q, (c + 1) * q):
+                if times[wave, row] != none:
+                    chosen[wave, rank] = row
+                    rank += 1
 
 
 @_jit

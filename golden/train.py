@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from racewave.golden import archive, data, encoders, fast, network, readout
+from racewave.golden import archive, data, encoders, fast, network
 from racewave.golden.config import Config
 from racewave.golden.data import Dataset
 from racewave.golden.errors import BadInput
@@ -319,7 +319,7 @@ class _Job:
             part = images[start : start + network.BLOCK]
             volleys = encoders.encode(part, self.config, start)
             times = network.run(replace(self.model, readout=None), volleys).times
-            blocks.append(readout.slots(times, column.q, column.k, column.none))
+            blocks.append(fast.slots(times, column.q, column.k, column.none))
         return np.concatenate(blocks)
 
 
@@ -364,14 +364,13 @@ def _identity(config: Config, dataset: Dataset) -> str:
 def _check_fit(arrays: dict[str, np.ndarray], config: Config) -> None:
     if not arrays:
         return
-    epoch = int(arrays["fit_epoch"])
     classes = config.readout.classes if config.readout else 0
-    needed = ["fit_weight"] + ["fit_exp_avg", "fit_exp_avg_sq"] * bool(epoch)
-    for name in needed:
+    for name in ("fit_weight", "fit_mean", "fit_square"):
         if arrays[name].dtype != np.float32 or arrays[name].shape != (config.outputs + 1, classes):
             raise TypeError(name)
-    if epoch and arrays["fit_step"].shape != ():
-        raise TypeError("fit_step")
+    for name in ("fit_epoch", "fit_steps"):
+        if arrays[name].dtype != np.int64 or arrays[name].shape != ():
+            raise TypeError(name)
 
 
 def _count(model: Model, images: np.ndarray, labels: np.ndarray) -> int:
