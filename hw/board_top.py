@@ -8,11 +8,12 @@ from amaranth.lib.wiring import In, Out, connect
 from racewave.golden.errors import BadInput
 from racewave.golden.layout import Layout
 from racewave.golden.model import Model
-from racewave.hw.hierarchy import Unit, place
+from racewave.hw.hierarchy import Library, Unit, place
 from racewave.hw.network import Network, pack_readout
 from racewave.hw.protocol import Protocol
+from racewave.hw.verilog import header, run_yosys, tidy
 
-__all__ = ["BoardTop", "board_top", "divisor"]
+__all__ = ["BoardTop", "divisor", "export", "parameters"]
 
 
 def divisor(clock_hz: float, baud: int) -> int:
@@ -94,10 +95,44 @@ class BoardTop(Unit):
         return m
 
 
-def board_top(model: Model, clock_hz: float, quiet_bits: int = 1024) -> BoardTop:
-    """Make the top of a board that starts with a model, at the baud rate of its config."""
+def parameters(model: Model, clock_hz: float, quiet_bits: int = 1024) -> tuple:
+    """What `BoardTop` and `export` take to make a board that starts with a model.
+
+    Parameters
+    ----------
+    model
+        Config, weights to boot with, read-out.
+    clock_hz
+        Clock of the board; the baud rate is the config's.
+    quiet_bits
+        See `Protocol`.
+
+    Raises
+    ------
+    BadInput
+        No divisor of the clock gives the baud rate, or a reply would not fit a frame.
+    """
     config = model.config
     layout = Layout(config)
     rows = pack_readout(model.readout, config.readout.bits) if config.readout else ()
-    boot = layout.pack_weights(model.weights)
-    return BoardTop(layout, divisor(clock_hz, config.hardware.baud), boot, rows, quiet_bits)
+    clocks = divisor(clock_hz, config.hardware.baud)
+    return layout, clocks, layout.pack_weights(model.weights), rows, quiet_bits
+
+
+def export(
+    layout: Layout,
+    divisor: int,
+    boot: bytes = b"",
+    readout: tuple[int, ...] = (),
+    quiet_bits: int = 1024,
+) -> str:
+    """Verilog of a board top, without vendor cells; the module's name ends with ``_board``."""
+    units, config = Library(), layout.config
+    what = (layout, divisor, boot, readout, quiet_bits)
+    units.add(BoardTop, *what, module=f"{config.module_name}_board")
+    text = run_yosys(
+        "read_rtlil board.il; proc -nomux -norom; memory_collect; write_verilog -noattr board.v",
+        {"board.il": "".join(entry.rtlil for entry in reversed(units.entries.values()))},
+        "board.v",
+    )
+    return header(config) + tidy(text, units)
