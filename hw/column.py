@@ -5,8 +5,9 @@ from amaranth.lib.wiring import In, Out
 
 from racewave.golden.config import ColumnConfig
 from racewave.hw.hierarchy import Unit, place
-from racewave.hw.neuron import Neuron, ages
+from racewave.hw.neuron import Neuron
 from racewave.hw.stdp import Rule
+from racewave.hw.synapse import ages
 from racewave.hw.wta import Wta
 
 __all__ = ["Column"]

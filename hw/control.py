@@ -6,13 +6,14 @@ from amaranth.lib.wiring import In, Out
 from racewave.golden.config import ColumnConfig
 from racewave.hw.hierarchy import Unit
 from racewave.hw.line import line_cycles
+from racewave.hw.synapse import synapse_cycles
 
 __all__ = ["Control", "drain_cycles"]
 
 
 def drain_cycles(column: ColumnConfig) -> int:
     """Clocks from a step at the lines to the k-WTA that looks at it."""
-    return line_cycles(column) + 2
+    return line_cycles(column) + synapse_cycles(column) + 2
 
 
 class Control(Unit):

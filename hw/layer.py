@@ -9,8 +9,8 @@ from racewave.golden.config import ColumnConfig
 from racewave.hw.column import Column
 from racewave.hw.hierarchy import Unit, place
 from racewave.hw.line import Lines
-from racewave.hw.neuron import ages
 from racewave.hw.stdp import Decisions
+from racewave.hw.synapse import ages
 
 __all__ = ["Layer"]
 

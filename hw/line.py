@@ -1,10 +1,11 @@
 """Input lines: a time code becomes a wire that rises in that step."""
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib.wiring import In, Out
 
 from racewave.golden.config import ColumnConfig
 from racewave.hw.hierarchy import Unit
+from racewave.hw.synapse import synapse_cycles
 
 __all__ = ["Lines", "line_cycles"]
 
@@ -44,7 +45,8 @@ class Lines(Unit):
     wires : Out(lines)
         Line i feeds its synapses in this step.
     age : Out(lines or 1).array(w_bits)
-        Steps since the line's spike, bit by bit (ramps only); 1 wide if all lines share it.
+        Steps since the line's spike, bit by bit (ramps only); 1 wide if all lines share it. The two
+        low bits are ahead of all else by ``synapse_cycles`` clocks.
     """
 
     def __init__(self, lines: int, column: ColumnConfig):
@@ -76,29 +78,49 @@ class Lines(Unit):
             differs |= plane ^ bit
         m.d.comb += rises.eq(~differs)
 
+        if column.response == "snl":
+            if column.t_in == 1:
+                m.d.comb += self.wires.eq(rises)
+            else:
+                with m.If(self.enable):
+                    m.d.sync += self.wires.eq(Mux(self.run, rises, 0))
+            return m
+
         if column.t_in == 1:
-            m.d.comb += self.wires.eq(rises)
-            if column.response == "rnl":
-                m.d.comb += [age.eq(bit) for age, bit in zip(self.age, self.step, strict=False)]
-        elif column.response == "snl":
-            with m.If(self.enable):
-                m.d.sync += self.wires.eq(Mux(self.run, rises, 0))
+            wires, ages = rises, list(self.step)
         else:
-            self._count_ages(m, rises)
+            wires, ages = self._count_ages(m, rises)
+        late = synapse_cycles(column)
+        if late and column.t_in > 1:
+            wires = self._delay(m, wires, "wires_late")
+        m.d.comb += self.wires.eq(wires)
+        for b, age in enumerate(self.age):
+            early = ages[b] if b < 2 or not late else self._delay(m, ages[b], f"age_{b}_late")
+            m.d.comb += age.eq(early)
         return m
 
-    def _count_ages(self, m: Module, rises: Signal) -> None:
+    def _delay(self, m: Module, bits: Value, name: str) -> Signal:
+        delayed = Signal(len(bits), name=name, reset_less=True)
+        with m.If(self.enable):
+            m.d.sync += delayed.eq(bits)
+        return delayed
+
+    def _count_ages(self, m: Module, rises: Signal) -> tuple[Signal, list[Signal]]:
         column, lines = self.column, self.lines
+        wires = Signal(lines, name="high")
+        ages = [Signal(lines, name=f"count_{b}", reset_less=True) for b in range(column.w_bits)]
+
         # The last step in which a synapse of weight w_max still adds.
         last = Signal(lines)
         differs = 0
-        for b, age in enumerate(self.age):
+        for b, age in enumerate(ages):
             differs |= age ^ ((1 << lines) - 1 if (column.w_max - 1) >> b & 1 else 0)
         m.d.comb += last.eq(~differs)
 
         with m.If(self.enable):
-            m.d.sync += self.wires.eq(Mux(self.run, rises | (self.wires & ~last), 0))
+            m.d.sync += wires.eq(Mux(self.run, rises | (wires & ~last), 0))
             carry = (1 << lines) - 1
-            for age in self.age:  # bit-sliced: back to 0 at the spike, else age + 1
+            for age in ages:  # bit-sliced: back to 0 at the spike, else age + 1
                 m.d.sync += age.eq((age ^ carry) & ~rises)
                 carry = age & carry
+        return wires, ages

@@ -8,16 +8,9 @@ from racewave.hw.hierarchy import Unit, place
 from racewave.hw.potential import Potential, excess_bits
 from racewave.hw.ring import Ring
 from racewave.hw.stdp import Update
-from racewave.hw.synapse import Synapses
+from racewave.hw.synapse import Synapses, ages
 
-__all__ = ["Neuron", "ages", "planes"]
-
-
-def ages(column: ColumnConfig) -> int:
-    """Age counters that a column sees: none for steps, one for all if all spikes come in step 0."""
-    if column.response == "snl":
-        return 0
-    return 1 if column.t_in == 1 else column.p
+__all__ = ["Neuron", "planes"]
 
 
 def planes(column: ColumnConfig) -> int:
@@ -28,7 +21,7 @@ def planes(column: ColumnConfig) -> int:
 class Neuron(Unit):
     """p synapses, their sum, and the weights behind them.
 
-    `fire` follows a step 2 clocks later (`Potential`). The weight at the door of the ring passes
+    `fire` follows a step 2 clocks (`Potential`) and ``synapse_cycles`` later. The weight at the door of the ring passes
     the update unit, or is replaced by `row`, when the ring rotates.
 
     Parameters
@@ -90,7 +83,7 @@ class Neuron(Unit):
         synapses = place(m, "synapses", Synapses, column.p, column.w_bits, ages(column))
         potential = place(m, "potential", Potential, column.p, planes(column), column.theta)
 
-        m.d.comb += synapses.wires.eq(self.wires)
+        m.d.comb += [synapses.wires.eq(self.wires), synapses.enable.eq(self.enable)]
         m.d.comb += [i.eq(o) for i, o in zip(synapses.planes, ring.planes, strict=True)]
         if ages(column):
             m.d.comb += [i.eq(o) for i, o in zip(synapses.age, self.age, strict=True)]

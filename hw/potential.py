@@ -98,15 +98,15 @@ class Potential(Unit):
         rows = compress(m, list(self.adds))
         ones = Cat(row[0] for row in rows)
         twos = Cat(row[1] if len(row) > 1 else 0 for row in rows)
-        count = Signal(most.bit_length())
+        count = Signal(most.bit_length(), reset_less=True)
         with m.If(self.enable):
             m.d.sync += count.eq(ones + twos)
 
         # From -theta to the largest excess, which is most - 1; two's complement.
         bits = max((self.theta - 1).bit_length(), (most - 1).bit_length()) + 1
-        potential = Signal(bits, init=-self.theta & ((1 << bits) - 1))
+        potential = Signal(bits, reset_less=True)
         with m.If(self.clear):
-            m.d.sync += potential.eq(potential.init)
+            m.d.sync += potential.eq(-self.theta)
         with m.Elif(self.enable & self.add):
             m.d.sync += potential.eq(potential + count)
         m.d.comb += [self.fire.eq(~potential[-1]), self.excess.eq(potential)]

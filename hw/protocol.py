@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module
+from amaranth.hdl import Module, Signal
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
@@ -30,7 +30,7 @@ class FrameMemory(Unit):
     i_write, i_write_address, i_data : In(1), In(...), In(8)
         Write port.
     i_address, o_data : In(...), Out(8)
-        Read port, one clock later.
+        Read port, one clock later; unchanged during a write.
     """
 
     def __init__(self, buffer: int, boot: bytes = b"") -> None:
@@ -51,14 +51,18 @@ class FrameMemory(Unit):
         m.submodules.memory = memory = Memory(
             shape=8, depth=self.buffer + len(self.boot), init=[*bytes(self.buffer), *self.boot]
         )
-        write, read = memory.write_port(), memory.read_port()
+        write, read = memory.write_port(), memory.read_port(domain="comb")
+        data = Signal(8, reset_less=True)
         m.d.comb += [
             write.en.eq(self.i_write),
             write.addr.eq(self.i_write_address),
             write.data.eq(self.i_data),
             read.addr.eq(self.i_address),
-            self.o_data.eq(read.data),
+            self.o_data.eq(data),
         ]
+        # Never both at once: synthesis needs no logic for a byte read while it is written.
+        with m.If(~self.i_write):
+            m.d.sync += data.eq(read.data)
         return m
 
 

@@ -95,7 +95,7 @@ class Wta(Unit):
             m.d.sync += [self.winners.eq(0), places.eq(k)]
 
         for j in range(q):
-            time = Signal(self.column.time_bits, name=f"time_{j}", init=self.column.none)
+            time = Signal(self.column.time_bits, name=f"time_{j}", reset_less=True)
             with m.If(self.clear):
                 m.d.sync += time.eq(self.column.none)
             with m.Elif(wins[j]):
