@@ -19,7 +19,6 @@ __all__ = ["classify", "draw", "play", "slots", "to_planes", "to_weights"]
 WORD = 64
 ONE = np.uint64(1)
 LOW = np.uint64(63)
-FULL = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
 def _jit(function: Any) -> Any:
@@ -144,12 +143,11 @@ def play(volleys, fields, planes, out, base, hits, settings):
             if t_in == 1:
                 for word in range(words):
                     came = np.uint64(0)
-                    last = min(p, (word + 1) * WORD)
-                    for i in range(word * WORD, last):
+                    for i in range(word * WORD, min(p, (word + 1) * WORD)):
                         rose = np.uint64(volleys[wave, fields[c, i]] == 0)
                         came |= rose << (np.uint64(i) & LOW)
                     spikes[0, word] = came
-                    spikes[1, word] = ~came & (FULL >> np.uint64((word + 1) * WORD - last))
+                    spikes[1, word] = ~came  # and synapses that do not exist: their weight stays 0
             else:
                 spikes[:] = 0
                 for i in range(p):

@@ -12,6 +12,7 @@ from racewave.golden.config import ColumnConfig
 def random_column(rng: np.random.Generator, most: int = 20) -> ColumnConfig:
     """Draw a column with up to `most` synapses and neurons; every option has a chance."""
     p, q, w_max = (int(n) for n in rng.integers(1, most + 1, 3))
+    w_max = min(w_max, 127)
     prob_bits = int(rng.integers(1, 17))
     certain = 1 << prob_bits
 
