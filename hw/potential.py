@@ -8,6 +8,10 @@ from racewave.hw.hierarchy import Unit
 __all__ = ["Potential", "count_bits", "excess_bits"]
 
 
+# Bits per weight at the register inside the tree: half of the delay before it, half behind.
+MIDDLE = 4
+
+
 def count_bits(synapses: int, w_bits: int, planes: int) -> int:
     """Bits of the largest sum that one step can add."""
     return (synapses * ((1 << planes) - 1)).bit_length()
@@ -18,14 +22,14 @@ def excess_bits(synapses: int, planes: int) -> int:
     return max(1, (synapses * ((1 << planes) - 1) - 1).bit_length())
 
 
-def compress(m: Module, rows: list[Value]) -> list[Value]:
-    """Reduce vectors of equally weighted bits to at most two bits per weight.
+def compress(m: Module, rows: list[Value], most: int, prefix: str) -> list[Value]:
+    """Reduce vectors of equally weighted bits to at most `most` bits per weight (2 or more).
 
     One full adder takes three bits of one weight to one of the same and one of the next. Here a
     third of a vector at a time goes through a vector of full adders (a carry-save tree).
     """
     rows, level = list(rows), 0
-    while max(len(row) for row in rows) > 2:
+    while max(len(row) for row in rows) > most:
         result: list[list[Value]] = [[] for _ in range(len(rows) + 1)]
         for weight, row in enumerate(rows):
             third = len(row) // 3
@@ -33,8 +37,8 @@ def compress(m: Module, rows: list[Value]) -> list[Value]:
                 result[weight].append(row)
                 continue
             a, b, c = row[:third], row[third : 2 * third], row[2 * third : 3 * third]
-            sums = Signal(third, name=f"sum_{level}_{weight}")
-            carries = Signal(third, name=f"carry_{level}_{weight}")
+            sums = Signal(third, name=f"{prefix}_sum_{level}_{weight}")
+            carries = Signal(third, name=f"{prefix}_carry_{level}_{weight}")
             m.d.comb += [sums.eq(a ^ b ^ c), carries.eq((a & b) | (c & (a | b)))]
             result[weight] += [row[3 * third :], sums]
             result[weight + 1].append(carries)
@@ -95,12 +99,16 @@ class Potential(Unit):
         m = Module()
         most = self.synapses * ((1 << self.planes) - 1)
 
-        rows = compress(m, list(self.adds))
-        ones = Cat(row[0] for row in rows)
-        twos = Cat(row[1] if len(row) > 1 else 0 for row in rows)
-        count = Signal(most.bit_length(), reset_less=True)
-        with m.If(self.enable):
-            m.d.sync += count.eq(ones + twos)
+        rows = []
+        for weight, row in enumerate(compress(m, list(self.adds), MIDDLE, "upper")):
+            rows.append(Signal(len(row), name=f"partial_{weight}", reset_less=True))
+            with m.If(self.enable):
+                m.d.sync += rows[weight].eq(row)
+        rows = compress(m, rows, 2, "lower")
+        count = Signal(most.bit_length())
+        m.d.comb += count.eq(
+            Cat(row[0] for row in rows) + Cat(row[1] if len(row) > 1 else 0 for row in rows)
+        )
 
         # From -theta to the largest excess, which is most - 1; two's complement.
         bits = max((self.theta - 1).bit_length(), (most - 1).bit_length()) + 1
