@@ -10,8 +10,9 @@ from racewave.golden.layout import Layout
 from racewave.golden.model import Model
 from racewave.hw.hierarchy import Library, Unit, place
 from racewave.hw.network import Network, pack_readout
+from racewave.hw.pretty import pretty
 from racewave.hw.protocol import Protocol
-from racewave.hw.verilog import header, run_yosys, tidy
+from racewave.hw.verilog import header, text_of, titled
 
 __all__ = ["BoardTop", "divisor", "export", "parameters"]
 
@@ -130,9 +131,4 @@ def export(
     units, config = Library(), layout.config
     what = (layout, divisor, boot, readout, quiet_bits)
     units.add(BoardTop, *what, module=f"{config.module_name}_board")
-    text = run_yosys(
-        "read_rtlil board.il; proc -nomux -norom; memory_collect; write_verilog -noattr board.v",
-        {"board.il": "".join(entry.rtlil for entry in reversed(units.entries.values()))},
-        "board.v",
-    )
-    return header(config) + tidy(text, units)
+    return header(config) + titled(pretty(text_of(units)), units)

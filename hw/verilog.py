@@ -14,8 +14,9 @@ from amaranth.hdl._ir import PortDirection
 from racewave.golden.config import Config
 from racewave.hw.hierarchy import Library
 from racewave.hw.network import Network, pack_readout
+from racewave.hw.pretty import pretty
 
-__all__ = ["export", "rtlil"]
+__all__ = ["export", "plain", "rtlil", "run_yosys"]
 
 STREAMS = {
     "volleys": "s_axis_volley",
@@ -73,6 +74,29 @@ def run_yosys(script: str, files: dict[str, str], output: str) -> str:
         return (Path(folder) / output).read_text(encoding="utf-8")
 
 
+# From yosys' own language to Verilog: registers with enable and reset, expressions elsewhere.
+SCRIPT = """
+read_rtlil core.il
+proc
+memory_collect
+opt_expr
+opt_dff
+opt_clean
+write_verilog -noattr core.v
+"""
+
+
+def text_of(units: Library) -> str:
+    """Verilog of collected units as yosys writes it."""
+    source = "".join(entry.rtlil for entry in reversed(units.entries.values()))
+    return run_yosys(SCRIPT, {"core.il": source}, "core.v")
+
+
+def plain(config: Config, readout: np.ndarray | None = None) -> str:
+    """Verilog of a core as yosys writes it; `export` gives the same circuit to read."""
+    return text_of(library(config, readout))
+
+
 def export(config: Config, readout: np.ndarray | None = None) -> str:
     """Verilog of a core.
 
@@ -86,21 +110,11 @@ def export(config: Config, readout: np.ndarray | None = None) -> str:
     Returns
     -------
     str
-        One file; the top module is called ``config.module_name``.
+        One file; the top module is called ``config.module_name``. The same to the byte for the same
+        arguments and versions.
     """
     units = library(config, readout)
-    script = """
-        read_rtlil core.il
-        proc -nomux -norom
-        memory_collect
-        write_verilog -noattr core.v
-    """
-    text = run_yosys(
-        script,
-        {"core.il": "".join(e.rtlil for e in reversed(units.entries.values()))},
-        "core.v",
-    )
-    return header(config) + tidy(text, units)
+    return header(config) + tidy(text_of(units), units)
 
 
 def header(config: Config) -> str:
@@ -124,12 +138,12 @@ def header(config: Config) -> str:
 
 
 def tidy(text: str, units: Library) -> str:
-    """Say above each module what it is; drop yosys' own banner."""
+    """Make yosys' text readable, and say above each module what it is."""
+    text = pretty(re.sub(r"\A/\*.*?\*/\n+", "", text))
     summaries = {entry.module: entry.summary for entry in units.entries.values()}
-    text = re.sub(r"\A/\*.*?\*/\n+", "", text)
 
     def title(match: re.Match) -> str:
         summary = summaries.get(match[1], "")
         return f"// {summary}\n{match[0]}" if summary else match[0]
 
-    return re.sub(r"^module (\w+)\(", title, text, flags=re.MULTILINE)
+    return re.sub(r"^module (\w+)\b", title, text, flags=re.MULTILINE)
