@@ -94,8 +94,9 @@ def read(path: str | Path, kind: str) -> dict[str, np.ndarray]:
     try:
         with zipfile.ZipFile(path) as bundle:
             for entry in bundle.infolist():
-                if entry.filename.endswith(".npy"):
-                    arrays[entry.filename[:-4]] = _read_array(bundle, entry, what)
+                if not entry.filename.endswith(".npy"):
+                    raise BadInput(f"{what} must hold only arrays, not {entry.filename!r}")
+                arrays[entry.filename[:-4]] = _read_array(bundle, entry, what)
     except OSError as error:
         raise BadInput(f"{what} cannot be read: {error.strerror}") from None
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError):
