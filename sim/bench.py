@@ -86,7 +86,7 @@ def verilog(config: Config, core: str, room: Capacity, waves: bool = False) -> s
     room
         Capacity of one order.
     waves
-        With the lines that make Icarus write waves.
+        With the lines that write waves.
 
     Returns
     -------

@@ -6,7 +6,8 @@
 // for VPI: a design whose every net is public simulates several times slower.
 //
 // The text in front of this file defines: CORE (module under test), VOLLEY_BITS, RESULT_BITS,
-// REQUEST_BITS, ROW_BITS, WEIGHT_BITS (all weights of the core), WEIGHTS (where they are), WAVES, LOGS and REQUESTS (capacity of one order in volleys, in weight logs and in requests).
+// REQUEST_BITS, ROW_BITS, WEIGHT_BITS (all weights of the core), WEIGHTS (where they are), WAVES,
+// LOGS and REQUESTS (capacity of one order in volleys, in weight logs and in requests).
 
 module bench;
   // One time unit per half period.
@@ -36,8 +37,6 @@ module bench;
 
   wire reset = flags[0];  // reset the core first
   wire reseed = flags[1];  // random generator back to its seed first
-  wire learn = flags[2];
-  wire start = flags[3];
   wire log_weights = flags[4];
   wire stall = flags[5];  // every stream pauses with probability 0.5
 
@@ -54,8 +53,12 @@ module bench;
   wire [`ROW_BITS-1:0] reply;
   wire reply_valid;
   reg reply_ready = 0;
+  // Registers of their own: what VPI may write must not reach into the core, or Verilator has to
+  // compile the core's logic twice.
   reg core_rst = 0;
   reg core_reseed = 0;
+  reg core_learn = 0;
+  reg core_start = 0;
   wire busy;
   wire [31:0] cycles;
   wire [31:0] waves;
@@ -75,8 +78,8 @@ module bench;
       .m_axis_weight_tdata(reply),
       .m_axis_weight_tvalid(reply_valid),
       .m_axis_weight_tready(reply_ready),
-      .start(start),
-      .learn(learn),
+      .start(core_start),
+      .learn(core_learn),
       .reseed(core_reseed),
       .busy(busy),
       .cycles(cycles),
@@ -84,10 +87,14 @@ module bench;
   );
 
 `ifdef DUMP
-  initial begin
-    $dumpfile("waves.fst");
-    $dumpvars(0, core);
-  end
+  // Waves begin with the first order that asks for them.
+  reg dumping = 0;
+  always @(posedge clk)
+    if (flags[6] && !dumping) begin
+      dumping <= 1;
+      $dumpfile("waves.fst");
+      $dumpvars(0, bench);
+    end
 `endif
 
   // Progress of the order.
@@ -132,6 +139,8 @@ module bench;
         if (settle == 1) running <= 1;
       end else if (go != seen) begin
         seen <= go;
+        core_learn <= flags[2];
+        core_start <= flags[3];
         settle <= reset || reseed ? 4 : 1;
         lfsr <= seed;
         faults <= 0;

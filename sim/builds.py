@@ -23,6 +23,7 @@ from pathlib import Path
 
 import platformdirs
 
+from racewave.sim.fst import stand_ins
 from racewave.sim.simulators import Simulator
 
 __all__ = ["Build", "BuildError", "build", "cache_folder"]
@@ -74,7 +75,7 @@ def build(
     source: str,
     top: str = "bench",
     waves: bool = False,
-    optimise: str = "-Os",
+    optimise: str = "-O1",
 ) -> Build:
     """Compile a bench, or find it compiled.
 
@@ -140,7 +141,7 @@ def _verilate(simulator: Simulator, place: Path, top: str, waves: bool, optimise
         *("--cc", "--exe", "--vpi", "--timing", "--quiet"),
         *("-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-assert"),
         *("-Wno-fatal", "-Wno-lint", "-Wno-style"),
-        *(("--trace-fst", "--trace-structs") if waves else ()),
+        *(("--trace-fst", *stand_ins(place / "libraries")) if waves else ()),
         *("--prefix", "Vtop", "--Mdir", str(objects), "--top-module", top, "-o", "../program"),
         *("-LDFLAGS", f"-Wl,-rpath,{cocotb.libs_dir} -L{cocotb.libs_dir}"),
         *("-LDFLAGS", "-lcocotbvpi_verilator"),

@@ -18,7 +18,7 @@ from racewave.sim.runner import Order, Session, SimulationError, build, pick
 
 __all__ = ["Core", "Played", "run"]
 
-RESET, RESEED, LEARN, START, LOG, STALL = (1 << n for n in range(6))
+RESET, RESEED, LEARN, START, LOG, STALL, DUMP = (1 << n for n in range(7))
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,8 @@ class Core:
         Of the stalls, 1..2^32-1.
     waves
         FST file for the waves.
+    dump
+        Write waves from the next order on; may be set at any time, and then stays.
     verilog
         Text of the core instead of a fresh export.
     room
@@ -84,10 +86,11 @@ class Core:
     stalls: float = 0.0
     seed: int = 1
     waves: Path | None = None
+    dump: bool = True
     verilog: str | None = None
     room: bench.Capacity | None = None
     wake: str = "order"
-    optimise: str = "-Os"
+    optimise: str = "-O1"
     build_s: float = field(default=0.0, init=False)
     _power_up: bool = field(default=True, init=False)
 
@@ -102,9 +105,7 @@ class Core:
 
             self.verilog = export(self.config)
         traced = self.waves is not None
-        text = bench.verilog(
-            self.config, self.verilog, self.room, traced and simulator.name == "icarus"
-        )
+        text = bench.verilog(self.config, self.verilog, self.room, traced)
         self.build = build(simulator, text, waves=traced, optimise=self.optimise)
         self.session = Session(self.build, waves=self.waves, wake=self.wake)
         self.reset()
@@ -119,6 +120,7 @@ class Core:
         """Reset the core: counters and random generator, not the weights."""
         registers = {"limit": bench.limit(self.config), "seed": self.seed}
         self._check(self.session.play(self._order(RESET, **registers))[0])
+        self._cycles = 0
 
     def reseed(self) -> None:
         """Put the random generator back to its seed."""
@@ -285,6 +287,8 @@ class Core:
     def _order(self, flags: int, get: list[str] | None = None, **registers: int | str) -> Order:
         if self.stalls:
             flags |= STALL
+        if self.dump:
+            flags |= DUMP
         registers = {"volley_count": 0, "request_count": 0, **registers, "flags": flags}
         return {"set": registers, "get": [*(get or []), "faults"]}
 

@@ -145,7 +145,7 @@ def _command(program: Build, waves: bool) -> list[str]:
     import cocotb_tools.config as cocotb
 
     if program.simulator.name == "verilator":
-        return [str(program.program), *(("--trace", "--trace-file", "waves.fst") if waves else ())]
+        return [str(program.program)]  # the bench starts the waves itself
     library = cocotb.lib_entry("vpi", "icarus")
     return ["vvp", "-m", str(library), str(program.program), "-fst" if waves else "-none"]
 

@@ -61,19 +61,21 @@ module bench;
   reg [3:0] place = 0;
   reg [7:0] byte_heard = 0;
 
+  wire heard_byte = listening && left_of_bit == 0 && place == 9;
+  wire fresh = !running && settle == 0 && go != seen;
+
   always @(posedge clk) begin
     if (!running) begin
       if (settle != 0) begin
         settle <= settle - 1;
         rst <= reset && settle > 2;
         running <= settle == 1;
-      end else if (go != seen) begin
+      end else if (fresh) begin
         seen <= go;
         settle <= 4;
         played <= 0;
         silence <= 0;
         idle <= 0;
-        heard_count <= 0;
         faults <= 0;
       end
     end else begin
@@ -109,13 +111,13 @@ module bench;
       place <= place + 1;
       byte_heard <= {tx, byte_heard[7:1]};
       if (place == 0 && tx) faults[0] <= 1;
-      if (place == 9) begin
+      if (heard_byte) begin
         listening <= 0;
         idle <= 0;
         if (!tx) faults[1] <= 1;
-        heard[8*heard_count +: 8] <= byte_heard;
-        heard_count <= heard_count + 1;
       end
     end
+    if (heard_byte) heard[8*(fresh ? 0 : heard_count) +: 8] <= byte_heard;
+    heard_count <= (fresh ? 0 : heard_count) + heard_byte;
   end
 endmodule
