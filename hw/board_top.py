@@ -10,9 +10,8 @@ from racewave.golden.layout import Layout
 from racewave.golden.model import Model
 from racewave.hw.hierarchy import Library, Unit, place
 from racewave.hw.network import Network, pack_readout
-from racewave.hw.pretty import pretty
 from racewave.hw.protocol import Protocol
-from racewave.hw.verilog import header, text_of, titled
+from racewave.hw.verilog import header, text_of, tidy
 
 __all__ = ["BoardTop", "divisor", "export", "parameters"]
 
@@ -131,4 +130,4 @@ def export(
     units, config = Library(), layout.config
     what = (layout, divisor, boot, readout, quiet_bits)
     units.add(BoardTop, *what, module=f"{config.module_name}_board")
-    return header(config) + titled(pretty(text_of(units)), units)
+    return header(config) + tidy(text_of(units), units)

@@ -83,8 +83,7 @@ class FrameReceiver(Unit):
             }
         )
 
-    def elaborate(self, platform) -> Module:
-        """Build the logic."""
+    def elaborate(self, platform):
         m = Module()
 
         byte = self.i_byte
@@ -213,8 +212,7 @@ class FrameSender(Unit):
             }
         )
 
-    def elaborate(self, platform) -> Module:
-        """Build the logic."""
+    def elaborate(self, platform):
         m = Module()
 
         byte, length = self.o.payload, Signal(16)

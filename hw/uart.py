@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from amaranth.hdl import Cat, Module, Mux, Signal
-from amaranth.lib import cdc, stream
+from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 
 from racewave.hw.hierarchy import Unit
@@ -65,10 +65,10 @@ class UartReceiver(Unit):
             }
         )
 
-    def elaborate(self, platform) -> Module:
-        """Build the logic."""
+    def elaborate(self, platform):
         m = Module()
 
+        early = Signal(init=1)  # may be metastable
         line = Signal(init=1)
         before = Signal(init=1)
         active = Signal()
@@ -78,10 +78,10 @@ class UartReceiver(Unit):
         bits = Signal(9, init=-1)
         silence = Signal(self.quiet_bits.bit_length())
 
-        m.submodules.synchronizer = cdc.FFSynchronizer(self.rx, line, init=1)
-
         m.d.comb += tick.eq(timer == 0)
         m.d.sync += [
+            early.eq(self.rx),
+            line.eq(early),
             before.eq(line),
             timer.eq(Mux(tick, self.divisor - 1, timer - 1)),
         ]
@@ -128,8 +128,7 @@ class UartTransmitter(Unit):
         self.divisor = check_divisor(divisor)
         super().__init__({"i": In(stream.Signature(8)), "tx": Out(1, init=1)})
 
-    def elaborate(self, platform) -> Module:
-        """Build the logic."""
+    def elaborate(self, platform):
         m = Module()
 
         timer = Signal(range(self.divisor))
