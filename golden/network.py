@@ -124,5 +124,7 @@ def classify(model: Model, images: np.ndarray, form: Form = "fast") -> np.ndarra
     for start in range(0, len(images), BLOCK):
         block = slice(start, start + BLOCK)
         volleys = encoders.encode(images[block], model.config, start)
-        classes[block] = run(model, volleys, form=form).classes
+        found = run(model, volleys, form=form).classes
+        assert found is not None  # the model has a read-out
+        classes[block] = found
     return classes

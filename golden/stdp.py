@@ -93,7 +93,9 @@ def draw_decisions(state: int, column: ColumnConfig) -> tuple[Decisions, int]:
     values, state = lfsr.draws(state, len(limit), column.prob_bits)
     hit = values < limit
     split = 5 + column.w_max + 1
-    return Decisions(*(bool(b) for b in hit[:5]), hit[5:split], hit[split:]), state
+    capture, minus, search, backoff, u_min = hit[:5].tolist()
+    up, down = hit[5:split], hit[split:]
+    return Decisions(capture, minus, search, backoff, u_min, up, down), state
 
 
 def update(

@@ -116,6 +116,8 @@ def train(
         Network, data or checkpoint do not fit each other.
     """
     config = _settle(config, dataset, seed, images)
+    if stop_after_waves is not None and stop_after_waves < 0:
+        raise BadInput(f"stop_after_waves must be 0 or more, not {stop_after_waves}")
     job = _Job(config, dataset, Path(out), progress or _silent, stop_after_waves)
     if resume:
         job.restore()
@@ -167,6 +169,8 @@ def baselines(
     """
     from racewave.golden.regression import PixelFit
 
+    if config.readout is None:
+        raise BadInput(f"config {config.name} must have a [readout] table to be compared")
     config = _settle(config, dataset, None, None)
     column = config.column
     rng = np.random.default_rng([config.train.seed, 3])
@@ -176,9 +180,7 @@ def baselines(
     job.fit_readout("random weights")
     random = _count(job.model, dataset.test_images, dataset.test_labels)
 
-    assert config.readout is not None
-    pixels = dataset.train_images[0].size
-    fit = PixelFit(pixels, config.readout.classes, config.train)
+    fit = PixelFit(dataset.train_images[0].size, job.classes, config.train)
     for epoch in range(config.train.epochs):
         shown, labels = job.labelled
         fit.run_epoch(_shift(shown, config, epoch), labels)
@@ -221,6 +223,7 @@ class _Job:
         self.checkpoint = checkpoint_path(out) if out else Path()
         self.keeps = out is not None
         count = config.train.readout_images
+        self.classes = config.readout.classes if config.readout else 0
         self.labelled = dataset.train_images[:count], dataset.train_labels[:count]
 
     def learn_columns(self) -> bool:
@@ -257,7 +260,7 @@ class _Job:
         from racewave.golden.regression import WinnerFit, quantise
 
         images, labels = self.labelled
-        self.fit = WinnerFit(config.outputs, config.readout.classes, train)
+        self.fit = WinnerFit(config.outputs, self.classes, train)
         if self.fit_arrays:
             self.fit.restore(self.fit_arrays)
         slots = np.zeros(0, np.int32)
@@ -298,6 +301,8 @@ class _Job:
             if str(arrays["run"]) != _identity(self.config, self.dataset):
                 raise BadInput(f"{what} must be of the same config, data, seed and images")
             state = int(arrays["lfsr_state"])
+            if not 1 <= state <= 65_535:
+                raise BadInput(f"{what}: lfsr_state must be in 1..65535, not {state}")
             self.model = Model(self.config, arrays["weights"], None, state)
             self.waves = int(arrays["waves"])
             _check_fit(fit, self.config)

@@ -103,7 +103,7 @@ def test_order_of_draws():
         ("~came & fired", "~came & ~fired"),
         ("may_rise if column.stabilise_search", "may_rise if not column.stabilise_search"),
         ("decisions.u_min | decisions.down[w]", "decisions.u_min | decisions.up[w]"),
-        ("hit[5:split], hit[split:]", "hit[split:], hit[5:split]"),
+        ("up, down = hit[5:split]", "down, up = hit[5:split]"),
     ],
 )
 def test_planted_bug(old: str, new: str):

@@ -1,0 +1,271 @@
+"""Training: the same bytes every time, resumed or not; checkpoints trusted in nothing."""
+
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from mutants import mutated
+
+from racewave.golden import archive, config, data, model, network, presets, train
+from racewave.golden.errors import BadInput
+
+pytest.importorskip("torch", reason="training needs torch")
+from racewave.golden import regression
+
+WAVES = 2 * 300  # passes x images of SMALL
+
+
+def small(**changes: object) -> config.Config:
+    table = {"images": 300, "passes": 2, "readout_images": 400, "epochs": 3, "batch": 64}
+    tables = presets.load("digits").to_dict()
+    tables["train"] = {**tables["train"], **table, **changes}
+    return config.from_dict(tables)
+
+
+@pytest.fixture(scope="module")
+def digits() -> data.Dataset:
+    return data.load("digits")
+
+
+@pytest.fixture(scope="module")
+def whole(digits: data.Dataset, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """Model file of a run that nothing interrupted."""
+    path = tmp_path_factory.mktemp("whole") / "m.npz"
+    report = train.train(small(), digits, path, seed=5, compare=False)
+    assert report.finished
+    assert not train.checkpoint_path(path).exists()
+    return path.read_bytes()
+
+
+def check_resume(
+    unit: ModuleType, stop: int, whole: bytes, digits: data.Dataset, path: Path
+) -> None:
+    done: list[tuple[str, int, int]] = []
+    again = {"seed": 5, "compare": False, "progress": lambda *event: done.append(event)}
+    report = unit.train(small(), digits, path, stop_after_waves=stop, **again)
+    assert not report.finished
+    assert not path.exists()
+    report = unit.train(small(), digits, path, resume=True, **again)
+    assert report.finished
+    assert path.read_bytes() == whole
+    assert len(set(done)) == len(done)  # nothing was done twice
+
+
+@pytest.mark.parametrize("stop", [0, 1, 299, 300, 450, WAVES, WAVES + 1, WAVES + 800])
+def test_resumed_run_ends_in_the_same_bytes(
+    stop: int, whole: bytes, digits: data.Dataset, tmp_path: Path
+):
+    check_resume(train, stop, whole, digits, tmp_path / "m.npz")
+
+
+def test_resumed_twice_with_shifted_images(digits: data.Dataset, tmp_path: Path):
+    built, path = small(shifts=1), tmp_path / "m.npz"
+    train.train(built, digits, path, compare=False)
+    whole = path.read_bytes()
+    path.unlink()
+    for stop, resume in ((100, False), (WAVES + 400, True), (None, True)):
+        train.train(built, digits, path, resume=resume, stop_after_waves=stop, compare=False)
+    assert path.read_bytes() == whole
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("config.column, True, self.model.lfsr_state", "config.column, True, None"),
+        ('self.waves = int(arrays["waves"])', 'self.waves = int(arrays["waves"]) + 1'),
+        ("self.fit.restore(self.fit_arrays)", "pass"),
+    ],
+)
+def test_planted_bug(old: str, new: str, whole: bytes, digits: data.Dataset, tmp_path: Path):
+    unit = mutated(train, old, new)
+    with pytest.raises(AssertionError):
+        check_both_phases(unit, whole, digits, tmp_path)
+
+
+def check_both_phases(unit: ModuleType, whole: bytes, digits: data.Dataset, tmp_path: Path) -> None:
+    for stop in (150, WAVES + 400):
+        check_resume(unit, stop, whole, digits, tmp_path / f"{stop}.npz")
+
+
+def test_planted_bug_in_the_fit(
+    whole: bytes, digits: data.Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    unit = mutated(
+        regression,
+        'self._steps, self.epoch = int(arrays["fit_steps"])',
+        "self._steps, self.epoch = 0",
+    )
+    monkeypatch.setattr(regression, "WinnerFit", unit.WinnerFit)
+    with pytest.raises(AssertionError):
+        check_both_phases(train, whole, digits, tmp_path)
+
+
+def test_threads_do_not_count(whole: bytes, digits: data.Dataset, tmp_path: Path, monkeypatch):
+    import torch
+
+    from racewave.golden import fast
+
+    before = torch.get_num_threads()
+    monkeypatch.setattr(fast, "threads", lambda: 3)
+    try:
+        for threads in (1, 4):
+            torch.set_num_threads(threads)
+            train.train(small(), digits, tmp_path / "m.npz", seed=5, compare=False)
+            assert torch.get_num_threads() == threads
+            assert (tmp_path / "m.npz").read_bytes() == whole
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_seed_decides(whole: bytes, digits: data.Dataset, tmp_path: Path):
+    report = train.train(small(), digits, tmp_path / "m.npz", seed=6, compare=False)
+    assert report.seed == 6
+    assert (tmp_path / "m.npz").read_bytes() != whole
+    assert model.load(tmp_path / "m.npz").config.train.seed == 6
+
+
+def test_report_counts_what_the_model_does(digits: data.Dataset, tmp_path: Path):
+    stages: list[tuple[str, int, int]] = []
+    path = tmp_path / "m.npz"
+    report = train.train(small(), digits, path, progress=lambda *event: stages.append(event))
+    trained = model.load(path)
+    for form in ("fast", "reference"):
+        classes = network.classify(trained, digits.test_images, form)
+        assert int((classes == digits.test_labels).sum()) == report.correct
+    assert report.tested == 360
+    assert report.accuracy == round(100 * report.correct / 360, 2)
+    assert report.column_waves == WAVES
+    assert set(report.baselines) == {"random weights", "raw pixels"}
+    assert report.baselines["raw pixels"] > 50
+    assert ("columns", WAVES, WAVES) in stages
+    assert stages[-1] == ("raw pixels", 3, 3)
+    assert trained.weights.max() > 1
+    assert report.to_dict()["model"] == str(path)
+
+
+def test_columns_learn_without_labels(digits: data.Dataset, tmp_path: Path):
+    """Other labels, other read-out, the same columns."""
+    wrong = replace(digits, train_labels=(digits.train_labels + 1) % 10)
+    for name, dataset in (("a", digits), ("b", wrong)):
+        train.train(small(), dataset, tmp_path / f"{name}.npz", compare=False)
+    a, b = (model.load(tmp_path / f"{name}.npz") for name in "ab")
+    np.testing.assert_array_equal(a.weights, b.weights)
+    assert a.readout is not None
+    assert (a.readout != b.readout).any()
+
+
+def test_fewer_images(digits: data.Dataset, tmp_path: Path):
+    report = train.train(small(), digits, tmp_path / "m.npz", images=50, compare=False)
+    assert report.column_waves == 2 * 50
+    assert report.readout_images == 50
+
+
+def test_network_without_readout(digits: data.Dataset, tmp_path: Path):
+    tables = small().to_dict()
+    del tables["readout"]
+    report = train.train(config.from_dict(tables), digits, tmp_path / "m.npz")
+    assert report.finished
+    assert report.accuracy is None
+    assert model.load(tmp_path / "m.npz").readout is None
+
+
+@pytest.fixture
+def stopped(digits: data.Dataset, tmp_path: Path) -> Path:
+    """Model path of a run stopped in the read-out."""
+    path = tmp_path / "m.npz"
+    train.train(small(), digits, path, stop_after_waves=WAVES + 1, compare=False)
+    return path
+
+
+EDITS = {
+    "waves": ("waves", lambda value: None, "must be whole: 'waves'"),
+    "weights": ("weights", lambda value: value + 9, r"weights must be in 0\.\.7"),
+    "state": ("lfsr_state", lambda value: value * 0, "lfsr_state must be"),
+    "mean": ("fit_mean", lambda value: value[:-1], "must be whole: fit_mean"),
+    "epoch": ("fit_epoch", lambda value: None, "must be whole: 'fit_epoch'"),
+    "other": ("run", lambda value: np.array("x"), "must be of the same config, data"),
+}
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_edited_checkpoint(edit: str, stopped: Path, digits: data.Dataset):
+    name, change, message = EDITS[edit]
+    path = train.checkpoint_path(stopped)
+    arrays = archive.read(path, "checkpoint")
+    changed = change(arrays[name])
+    if changed is None:
+        del arrays[name]
+    else:
+        arrays[name] = changed
+    archive.write(path, arrays)
+    with pytest.raises(BadInput, match=message):
+        train.train(small(), digits, stopped, resume=True, compare=False)
+
+
+def test_checkpoint_of_another_run(stopped: Path, digits: data.Dataset):
+    for built, seed, images in ((small(epochs=4), 0, None), (small(), 1, None), (small(), 0, 50)):
+        with pytest.raises(BadInput, match="must be of the same config, data, seed and images"):
+            train.train(built, digits, stopped, seed, True, images, compare=False)
+    flipped = replace(digits, train_images=digits.train_images[:, ::-1])
+    with pytest.raises(BadInput, match="must be of the same config, data, seed and images"):
+        train.train(small(), flipped, stopped, resume=True, compare=False)
+
+
+def test_nothing_to_resume(digits: data.Dataset, tmp_path: Path):
+    with pytest.raises(BadInput, match=r"checkpoint file .* cannot be read: No such file"):
+        train.train(small(), digits, tmp_path / "m.npz", resume=True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"seed": -1}, "seed must be 0 or more, not -1"),
+        ({"images": 0}, "images must be 1 or more, not 0"),
+        ({"stop_after_waves": -1}, "stop_after_waves must be 0 or more, not -1"),
+    ],
+)
+def test_bad_arguments(arguments: dict, message: str, digits: data.Dataset, tmp_path: Path):
+    with pytest.raises(BadInput, match=message):
+        train.train(small(), digits, tmp_path / "m.npz", **arguments)
+
+
+def test_lone_column_and_wrong_size(digits: data.Dataset, tmp_path: Path):
+    with pytest.raises(BadInput, match=r"cmu-cvt must have an \[input\] table"):
+        train.train(presets.load("cmu-cvt"), digits, tmp_path / "m.npz")
+    with pytest.raises(BadInput, match="images of digits must be 28 x 28"):
+        train.train(presets.load("mnist-49"), digits, tmp_path / "m.npz")
+
+
+@pytest.mark.parametrize("bits", [2, 4, 8])
+def test_quantised_table(bits: int):
+    rng = np.random.default_rng(0)
+    table = rng.normal(size=(50, 10)).astype(np.float32)
+    most = 2 ** (bits - 1) - 1
+    rows = regression.quantise(table, bits)
+    assert rows.dtype == np.int8
+    assert np.abs(rows).max() == most
+    centred = table - table.mean(axis=1, keepdims=True)
+    step = np.abs(centred).max() / most
+    assert np.abs(rows * step - centred).max() <= step * 0.5001
+    slots = rng.integers(0, 51, (300, 7)).astype(np.int32)
+    padded = np.concatenate([table, np.zeros((1, 10), np.float32)])
+    labels = padded[slots].sum(axis=1).argmax(axis=1)
+    chosen = regression.quantise(table, bits, slots, labels)
+    right = [regression._count_right(r, slots, labels) for r in (rows, chosen)]
+    assert right[1] >= right[0]
+    assert right[1] >= {2: 150, 4: 250, 8: 295}[bits]
+
+
+def test_shifted_images_are_moved_by_at_most_a_pixel():
+    built = small(shifts=1)
+    images = np.zeros((500, 8, 8), np.uint8)
+    images[:, 4, 3] = 9
+    moved = train._shift(images, built, 0)
+    _, rows, columns = np.nonzero(moved)
+    assert len(rows) == 500
+    seen = set(zip((rows - 4).tolist(), (columns - 3).tolist(), strict=True))
+    assert seen == {(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1)}
+    assert (moved != train._shift(images, built, 1)).any()
+    assert train._shift(images, small(), 0) is images
