@@ -138,9 +138,9 @@ def test_report_counts_what_the_model_does(digits: data.Dataset, tmp_path: Path)
     assert report.accuracy == round(100 * report.correct / 360, 2)
     assert report.column_waves == WAVES
     assert set(report.baselines) == {"random weights", "raw pixels"}
-    assert report.baselines["raw pixels"] > 50
+    assert report.baselines["raw pixels"] > 80
     assert ("columns", WAVES, WAVES) in stages
-    assert stages[-1] == ("raw pixels", 3, 3)
+    assert stages[-1][0] == "raw pixels"
     assert trained.weights.max() > 1
     assert report.to_dict()["model"] == str(path)
 
