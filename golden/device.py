@@ -220,7 +220,9 @@ class Device:
         if self._readout is None:
             return pack(out, column.time_bits, layout.result_bytes)
         classes = readout.classify(out, self._readout, column.none)
-        times = (out[:, :, None] >> np.arange(column.time_bits) & 1).reshape(len(out), -1)
+        times = (out[:, :, None] >> np.arange(column.time_bits) & 1).reshape(
+            len(out), out.shape[1] * column.time_bits
+        )
         label = classes[:, None] >> np.arange(layout.class_bits) & 1
         return pack(np.concatenate([times, label], axis=1), 1, layout.result_bytes)
 

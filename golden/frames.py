@@ -121,14 +121,10 @@ def decode(data: bytes) -> Frame:
     Frame(command=133, number=7, payload=b'')
     """
     if data[:1] != bytes([START]):
-        raise BadInput(
-            f"a frame must begin with 0x{START:02X}, not with {data[:1].hex() or 'none'}"
-        )
+        raise BadInput(f"frame must begin with 0x{START:02x}, not {data[:1].hex() or 'nothing'}")
     if missing(data) != 0:
         wanted = len(data) + missing(data)
-        raise BadInput(
-            f"a frame must be as long as its header says, {wanted} bytes not {len(data)}"
-        )
+        raise BadInput(f"frame must be {wanted} bytes, as its header says, not {len(data)}")
     if crc16(data[1:]) != 0:
         raise BadInput(f"CRC-16 must be {crc16(data[1:-2]):04x}, not {data[-2:].hex()}")
     return Frame(data[1], data[2], data[5:-2])

@@ -19,7 +19,7 @@ __all__ = ["Host", "Refused", "Status"]
 
 ATTEMPTS = 3
 # The board has seen no whole frame and done nothing: sending it again is safe.
-SPOILT = {Code.LINE, Code.START, Code.TIMEOUT, Code.CRC, Code.BUSY}
+SPOILT = {Code.LINE, Code.START, Code.OVERSIZE, Code.TIMEOUT, Code.CRC, Code.BUSY}
 
 
 class Refused(Exception):

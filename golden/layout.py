@@ -143,7 +143,8 @@ def pack(items: np.ndarray, bits: int, item_bytes: int) -> bytes:
     items = np.asarray(items, np.int64)
     lines = (items[:, :, None] >> np.arange(bits)) & 1
     flat = np.zeros((len(items), item_bytes * 8), np.uint8)
-    flat[:, : items.shape[1] * bits] = lines.reshape(len(items), -1)
+    used = items.shape[1] * bits
+    flat[:, :used] = lines.reshape(len(items), used)
     return np.packbits(flat, axis=1, bitorder="little").tobytes()
 
 

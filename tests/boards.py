@@ -1,0 +1,93 @@
+"""A small network with everything that crosses the line, and what is sent to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from racewave.golden.config import ColumnConfig, Config, InputConfig, LayerConfig, ReadoutConfig
+from racewave.golden.frames import STATUS_BYTES, Command, encode
+from racewave.golden.layout import Layout, pack
+from racewave.golden.model import Model
+
+CONFIG = Config(
+    name="small",
+    input=InputConfig(image=(2, 4)),
+    layer=(LayerConfig(field=2, stride=2),),
+    column=ColumnConfig(p=8, q=3, theta=10),
+    readout=ReadoutConfig(classes=3, bits=8),
+)
+LAYOUT = Layout(CONFIG)
+ALIEN = bytes(range(0x30, 0x5A))  # no byte of it begins a frame
+
+
+def model(seed: int = 1) -> Model:
+    """Random weights and read-out."""
+    rng = np.random.default_rng(seed)
+    weights = rng.integers(0, 8, (2, 3, 8), np.uint8)
+    return Model(CONFIG, weights, rng.integers(-128, 128, (6, 3)).astype(np.int8))
+
+
+def volleys(rng: np.random.Generator, waves: int) -> np.ndarray:
+    """Random volleys; a line spikes at 0 or never."""
+    return np.where(rng.random((waves, CONFIG.lines)) < 0.5, 0, 7).astype(np.uint8)
+
+
+def request(rng: np.random.Generator, number: int) -> bytes:
+    """A random sound frame, now and then with a payload that must be refused."""
+    wild = rng.random() < 0.15
+    command = Command(rng.integers(1, 6))
+    count = int(rng.integers(0, 4))
+    edge = LAYOUT.rows - count  # the last address for so many rows
+    address = edge + 1 if wild else int(rng.choice([edge, rng.integers(0, edge + 1)]))
+    payload = b""
+    if command == Command.WRITE:
+        rows = rng.integers(0, 256, count * LAYOUT.row_bytes, np.uint8).tobytes()
+        payload = address.to_bytes(2, "little") + rows
+    elif command == Command.READ:
+        payload = bytes([count]) + address.to_bytes(2, "little")
+    elif command == Command.VOLLEYS:
+        payload = pack(volleys(rng, count), CONFIG.column.time_bits, LAYOUT.volley_bytes)
+    elif command == Command.CONTROL:
+        payload = bytes([rng.integers(0, 8 if wild else 4)])
+    kind = rng.integers(4) if wild else None
+    if kind == 0 and command != Command.VOLLEYS:
+        payload += b"\0"
+    return encode(command + 5 if kind == 1 else command, number, payload)
+
+
+def damage(rng: np.random.Generator, frame: bytes) -> bytes:
+    """What a bad line makes of a frame: cut, changed, longer, doubled, or all noise."""
+    at = int(rng.integers(len(frame)))
+    kind = rng.integers(6)
+    if kind == 0:
+        return frame[:at]
+    if kind == 1:
+        return frame[:at] + bytes([frame[at] ^ 1 << int(rng.integers(8))]) + frame[at + 1 :]
+    if kind == 2:
+        return frame[:at] + rng.bytes(1) + frame[at:]
+    if kind == 3:
+        return frame + frame
+    if kind == 4:
+        return rng.bytes(int(rng.integers(1, 12)))
+    return frame[:3] + rng.bytes(2) + frame[5:]
+
+
+def scenario(seed: int, steps: int) -> Iterator[tuple[bytes, bool]]:
+    """Seeded random chunks for a line, each with whether it falls quiet afterwards."""
+    rng = np.random.default_rng(seed)
+    number = 0
+    for _ in range(steps):
+        number = (number + int(rng.random() < 0.95)) & 0xFF
+        frame = request(rng, number)
+        spoilt = rng.random() < 0.4
+        yield damage(rng, frame) if spoilt else frame, bool(rng.random() < (0.8 if spoilt else 0.2))
+
+
+def without_cycles(reply: bytes) -> bytes:
+    """A reply without what only hardware knows: a status' cycle counter and its check."""
+    status = Command.STATUS | 0x80
+    if reply[1:2] == bytes([status]) and len(reply) >= STATUS_BYTES + 7:
+        return reply[:19] + reply[25:]
+    return reply

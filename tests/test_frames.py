@@ -1,0 +1,295 @@
+"""Frames, packing, the device model and the host, all without hardware."""
+
+import numpy as np
+import pytest
+from boards import ALIEN, CONFIG, LAYOUT, model, scenario, volleys
+from mutants import mutated
+from numpy.testing import assert_array_equal
+
+from racewave.golden import device as device_module
+from racewave.golden import frames, network, presets
+from racewave.golden import model as models
+from racewave.golden.config import ColumnConfig, Config, HardwareConfig
+from racewave.golden.device import Device
+from racewave.golden.errors import BadInput
+from racewave.golden.frames import Code, Command, decode, encode, missing
+from racewave.golden.host import Host, Refused
+from racewave.golden.layout import Layout, pack, unpack
+
+
+def crc_by_bits(data: bytes) -> int:
+    """The polynomial division of the definition, bit by bit."""
+    crc = 0xFFFF
+    for byte in data:
+        for n in reversed(range(8)):
+            top = (crc >> 15) ^ (byte >> n & 1)
+            crc = (crc << 1 & 0xFFFF) ^ (0x1021 if top else 0)
+    return crc
+
+
+def check_crc(module):
+    rng = np.random.default_rng(0)
+    for size in range(20):
+        data = rng.bytes(size)
+        assert module.crc16(data) == crc_by_bits(data)
+
+
+def test_crc_is_the_division():
+    check_crc(frames)
+
+
+def test_planted_bug_in_crc():
+    with pytest.raises(AssertionError):
+        check_crc(mutated(frames, "x ^= x >> 4", "x ^= x >> 3"))
+
+
+def test_frames_come_back():
+    rng = np.random.default_rng(1)
+    for size in (0, 1, 2, 255, 256, 512, 65_535):
+        frame = encode(Command.WRITE, size & 0xFF, rng.bytes(size))
+        assert missing(frame) == 0
+        assert all(0 < missing(frame[:n]) <= len(frame) - n for n in (0, 3, len(frame) - 1))
+        found = decode(frame)
+        assert encode(found.command, found.number, found.payload) == frame
+
+
+def test_every_flipped_bit_is_seen():
+    frame = encode(Command.READ, 3, bytes([4, 0, 0]))
+    for n in range(8 * len(frame)):
+        damaged = bytearray(frame)
+        damaged[n // 8] ^= 1 << n % 8
+        with pytest.raises(BadInput, match="must be"):
+            decode(bytes(damaged))
+
+
+def test_frame_errors_say_what_is_allowed():
+    frame = encode(Command.STATUS, 1)
+    for bad, said in (
+        (b"", "frame must begin with 0x5a, not nothing"),
+        (b"\x00", "frame must begin with 0x5a, not 00"),
+        (frame[:-1], "frame must be 7 bytes, as its header says, not 6"),
+        (frame[:-1] + b"\0", "CRC-16 must be c544, not c500"),
+    ):
+        with pytest.raises(BadInput) as error:
+            decode(bad)
+        assert str(error.value) == said
+    with pytest.raises(BadInput, match="payload must be at most 65535 bytes, not 65536"):
+        encode(Command.WRITE, 1, bytes(65_536))
+
+
+def test_layouts():
+    cvt = Layout(presets.load("cmu-cvt"))
+    assert (cvt.volley_bytes, cvt.result_bytes, cvt.row_bytes) == (12, 5, 5)
+    assert (cvt.rows, cvt.buffer, cvt.volleys_max, cvt.rows_max) == (32, 512, 42, 102)
+    digits = Layout(presets.load("digits"))
+    assert (digits.volley_bits, digits.result_bits, digits.row_bits) == (384, 148, 80)
+    assert (digits.weight_rows, digits.rows) == (128, 176)
+    assert Layout(presets.load("mnist-49")).buffer == 1024  # a volley is 588 bytes
+    wide = Config(column=ColumnConfig(p=1, q=4096, theta=1))
+    with pytest.raises(BadInput, match=r"a reply must be at most 65535 bytes, not 3145728 \(2048 "):
+        Layout(wide)
+
+
+def test_packing_comes_back():
+    rng = np.random.default_rng(2)
+    for bits in (1, 3, 7, 8, 9):
+        for count in (1, 5, 16):
+            items = rng.integers(0, 1 << bits, (4, count))
+            size = -(-bits * count // 8)
+            assert_array_equal(unpack(pack(items, bits, size), bits, size, count), items)
+    weights = rng.integers(0, 8, (2, 3, 8))
+    assert_array_equal(LAYOUT.unpack_weights(LAYOUT.pack_weights(weights)), weights)
+    assert LAYOUT.pack_weights(weights)[:3] == bytes(
+        [*(int(weights[0, :, 0] @ [1, 8, 64]).to_bytes(2, "little")), 0]
+    )
+
+
+READ = encode(Command.READ, 5, bytes([1, 0, 0]))
+BAD = {
+    "foreign byte": (ALIEN, Code.START),
+    "truncated": (READ[:-1], Code.TIMEOUT),
+    "only a start": (READ[:1], Code.TIMEOUT),
+    "corrupted": (READ[:-3] + b"\x01" + READ[-2:], Code.CRC),
+    "corrupted check": (READ[:-1] + b"\x00", Code.CRC),
+    "oversize": (b"\x5a\x02\x05\x01\x02" + bytes(20), Code.OVERSIZE),
+    "largest length": (b"\x5a\x02\x05\xff\xff", Code.OVERSIZE),
+    "repeated": (encode(Command.STATUS, 0), Code.REPEATED),
+    "unknown command": (encode(6, 5), Code.COMMAND),
+    "command 0": (encode(0, 5), Code.COMMAND),
+    "a reply": (encode(0x81, 5), Code.COMMAND),
+    "status with payload": (encode(Command.STATUS, 5, b"x"), Code.LENGTH),
+    "no address": (encode(Command.WRITE, 5, b""), Code.LENGTH),
+    "half an address": (encode(Command.WRITE, 5, b"\0"), Code.LENGTH),
+    "part of a row": (encode(Command.WRITE, 5, bytes(4)), Code.LENGTH),
+    "row and a bit": (encode(Command.WRITE, 5, bytes(6)), Code.LENGTH),
+    "short read": (encode(Command.READ, 5, bytes(2)), Code.LENGTH),
+    "long read": (encode(Command.READ, 5, bytes(4)), Code.LENGTH),
+    "part of a volley": (encode(Command.VOLLEYS, 5, bytes(7)), Code.LENGTH),
+    "no flags": (encode(Command.CONTROL, 5), Code.LENGTH),
+    "two flags": (encode(Command.CONTROL, 5, bytes(2)), Code.LENGTH),
+    "unknown flag": (encode(Command.CONTROL, 5, b"\x05"), Code.RANGE),
+    "write behind the end": (encode(Command.WRITE, 5, b"\x16\x00" + bytes(3)), Code.RANGE),
+    "write over the end": (encode(Command.WRITE, 5, b"\x15\x00" + bytes(6)), Code.RANGE),
+    "high address": (encode(Command.WRITE, 5, b"\x00\x80" + bytes(3)), Code.RANGE),
+    "read over the end": (encode(Command.READ, 5, b"\x02\x15\x00"), Code.RANGE),
+    "read of high address": (encode(Command.READ, 5, b"\x01\x00\x01"), Code.RANGE),
+    "part of a row, high address": (encode(Command.WRITE, 5, b"\0\1" + bytes(4)), Code.LENGTH),
+    "second frame": (READ + READ, Code.BUSY),
+    "wrong time": (READ + ALIEN, Code.BUSY),
+}
+
+
+def inside(device: Device) -> tuple:
+    """Everything of a device that a frame could change."""
+    state = (device.weights.tobytes(), device._readout.tobytes(), device._state)
+    return (*state, device._learn, device.waves)
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_frame_is_answered_and_changes_nothing(name):
+    data, code = BAD[name]
+    device = Device(model())
+    before = inside(device)
+    reply = device.receive(data) + device.quiet()
+    assert decode(reply[-8:]).payload == bytes([code])
+    assert inside(device) == before
+    assert device.quiet() == b""
+    assert decode(device.receive(encode(Command.STATUS, 9))).command == Command.STATUS | 0x80
+
+
+def test_codes_are_all_covered():
+    seen = {code for _, code in BAD.values()} | {Code.LINE}  # a byte without stop bit: below
+    assert seen == set(Code)
+    device = Device(model())
+    device.broken()
+    device.broken()
+    assert device.receive(READ) == b""
+    assert decode(device.quiet()).payload == bytes([Code.LINE])
+
+
+def test_bytes_during_a_reply():
+    device = Device(model())
+    assert decode(device.receive(READ)).command == Command.READ | 0x80
+    assert device.receive(READ, answering=True) == b""
+    assert decode(device.quiet()).payload == bytes([Code.BUSY])
+
+
+def test_frame_in_pieces():
+    device = Device(model())
+    assert [bool(device.receive(READ[n : n + 1])) for n in range(len(READ))] == [
+        *[False] * (len(READ) - 1),
+        True,
+    ]
+
+
+def test_inference_hardware_does_not_learn():
+    config = CONFIG.model_copy(update={"hardware": HardwareConfig(learning=False)})
+    device = Device(models.initial(config))
+    assert decode(device.receive(encode(Command.CONTROL, 1, b"\2"))).payload == b""
+    assert device.receive(encode(Command.CONTROL, 2, b"\1")) == b""
+    assert decode(device.quiet()).payload == bytes([Code.RANGE])
+
+
+def host_of(device: Device, seed: int = 0, loss: float = 0.0) -> Host:
+    """A host whose frames are spoilt with probability `loss`."""
+    rng = np.random.default_rng(seed)
+
+    def exchange(frame: bytes) -> bytes:
+        if rng.random() < loss:
+            at = int(rng.integers(1, len(frame)))
+            frame = frame[:at] + bytes([frame[at] ^ 0x10]) + frame[at + 1 :]
+        return device.receive(frame) or device.quiet()
+
+    return Host(device.layout.config, exchange)
+
+
+@pytest.mark.parametrize("loss", [0, 0.1])
+@pytest.mark.parametrize("learn", [False, True])
+def test_host_runs_a_model_like_golden(learn, loss):
+    wave_volleys = volleys(np.random.default_rng(3), 300)
+    host = host_of(Device(model(7)), seed=4, loss=loss)
+    found = host.run(model(), wave_volleys, learn)
+    expected = network.run(model(), wave_volleys, learn, form="reference")
+    assert_array_equal(found.times, expected.times)
+    assert_array_equal(found.weights, expected.weights)
+    assert_array_equal(found.classes, expected.classes)
+    assert host.status().waves == 300
+    assert host.status().learn == learn
+
+
+def test_host_finds_its_number_and_its_board():
+    device = Device(model())
+    device.receive(encode(Command.STATUS, 1))  # somebody else's last frame
+    host = Host(CONFIG, lambda frame: device.receive(frame) or device.quiet())
+    assert host.status().hash == CONFIG.hash
+    other = presets.load("cmu-cvt")
+    with pytest.raises(BadInput, match=f"config must be {other.hash}, not {CONFIG.hash}"):
+        Host(other, lambda frame: device.receive(frame) or device.quiet())
+
+
+def test_host_gives_up_and_says_why():
+    host = host_of(Device(model()))
+    with pytest.raises(Refused, match=r"the board refused a frame: range \(code 9\)"):
+        host.read_rows(21, 2)
+    replies = iter([encode(frames.ERROR, 0, bytes([Code.CRC]))] * 9)
+    with pytest.raises(Refused, match="crc"):
+        Host(CONFIG, lambda frame: next(replies))
+    assert len(list(replies)) == 6
+
+
+def test_rows_of_the_readout():
+    host = host_of(Device(model(7)))
+    host.write_readout(model().readout)
+    assert host.read_rows(16, 6) == LAYOUT.pack_readout(model().readout)
+    assert_array_equal(host.read_weights(), model(7).weights)
+
+
+def play(module, seed, steps=300):
+    """All replies of a device to a random scenario."""
+    device = module.Device(model())
+    return [
+        device.receive(data) + (device.quiet() if quiet else b"")
+        for data, quiet in scenario(seed, steps)
+    ]
+
+
+def test_scenarios_reach_every_code_and_command():
+    replies = b"".join(b"".join(play(device_module, seed)) for seed in range(3))
+    seen, codes = set(), set()
+    while replies:
+        size = missing(replies[:5]) + 5
+        frame = decode(replies[:size])
+        replies = replies[size:]
+        seen.add(frame.command)
+        codes |= set(frame.payload) if frame.command == frames.ERROR else set()
+    assert seen == {frames.ERROR, *(command | 0x80 for command in Command)}
+    assert codes == set(Code) - {Code.LINE}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("> self.layout.buffer", ">= self.layout.buffer >> 9"),
+        ("+ payload[0] > layout.rows", "+ payload[0] > layout.rows + 1"),
+        ("if self._number == self._executed", "if False"),
+        ("size >= 2 and", "size >= 3 and"),
+        ("Code.BUSY", "Code.START"),
+    ],
+)
+def test_planted_bug_in_device(old, new):
+    healthy = [play(device_module, seed) for seed in range(2)]
+    assert healthy != [play(mutated(device_module, old, new), seed) for seed in range(2)]
+
+
+def test_reply_of_a_write_is_its_effect():
+    """A written row is read back, its neighbours are as before."""
+    device = Device(model())
+    host = host_of(device)
+    before = host.read_rows(0, LAYOUT.rows)
+    size = LAYOUT.row_bytes
+    for address in range(LAYOUT.rows):
+        row = bytes([0x55, 0x01 if address < 16 else 0xAA, 0x00 if address < 16 else 0x12])
+        host.write_rows(address, row)
+        after = host.read_rows(0, LAYOUT.rows)
+        before = before[: address * size] + row + before[(address + 1) * size :]
+        assert after == before
