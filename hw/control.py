@@ -1,5 +1,7 @@
 """Sequence of a wave: steps, learning, read-out."""
 
+import itertools
+
 from amaranth.hdl import Module, Signal
 from amaranth.lib.wiring import In, Out
 
@@ -115,7 +117,7 @@ class Control(Unit):
                 m.d.sync += [self.step.eq(self.step + 1), stepping.eq(1)]
             for pipe in (valid, lasts, numbers):
                 m.d.sync += [
-                    after.eq(before) for before, after in zip(pipe, pipe[1:], strict=False)
+                    after.eq(before) for before, after in itertools.pairwise(pipe)
                 ]
         stepped = Signal()  # the k-WTA has decided the last step
         m.d.comb += [

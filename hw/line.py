@@ -67,15 +67,14 @@ class Lines(Unit):
         m = Module()
         column, lines = self.column, self.lines
 
-        # A line rises when its code equals the step.
+        # A line rises when its code equals the step. If all spikes come in step 0, a code is 0 or
+        # all ones, and one bit tells.
         rises = Signal(lines)
-        step = 0 if column.t_in == 1 else self.step
         differs = 0
-        for b in range(column.time_bits):
+        for b in range(column.time_bits if column.t_in > 1 else 1):
             plane = Signal(lines, name=f"times_{b}")
             m.d.comb += plane.eq(self.times[b :: column.time_bits])
-            bit = step[b].replicate(lines) if column.t_in > 1 else 0
-            differs |= plane ^ bit
+            differs |= plane ^ self.step[b].replicate(lines) if column.t_in > 1 else plane
         m.d.comb += rises.eq(~differs)
 
         if column.response == "snl":

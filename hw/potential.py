@@ -105,10 +105,12 @@ class Potential(Unit):
             with m.If(self.enable):
                 m.d.sync += rows[weight].eq(row)
         rows = compress(m, rows, 2, "lower")
+        # At most two bits per weight are left: the second one of weight 1 goes in as a carry.
+        ones = Cat(row[0] for row in rows)
+        twos = Cat(0, *(row[1] if len(row) > 1 else 0 for row in rows[1:]))
+        carry = rows[0][1] if len(rows[0]) > 1 else 0
         count = Signal(most.bit_length())
-        m.d.comb += count.eq(
-            Cat(row[0] for row in rows) + Cat(row[1] if len(row) > 1 else 0 for row in rows)
-        )
+        m.d.comb += count.eq(ones + twos if any(len(row) > 1 for row in rows[1:]) else ones)
 
         # From -theta to the largest excess, which is most - 1; two's complement.
         bits = max((self.theta - 1).bit_length(), (most - 1).bit_length()) + 1
@@ -116,6 +118,6 @@ class Potential(Unit):
         with m.If(self.clear):
             m.d.sync += potential.eq(-self.theta)
         with m.Elif(self.enable & self.add):
-            m.d.sync += potential.eq(potential + count)
+            m.d.sync += potential.eq((Cat(1, potential) + Cat(carry, count))[1:])
         m.d.comb += [self.fire.eq(~potential[-1]), self.excess.eq(potential)]
         return m

@@ -1,5 +1,7 @@
 """Linear read-out: every winner selects a row of weights, the largest sum is the class."""
 
+import itertools
+
 from amaranth.hdl import Cat, Module, Signal, signed
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -137,7 +139,7 @@ class Readout(Unit):
             with m.State("DRAIN_2"):
                 m.next = "ARGMAX"
             with m.State("ARGMAX"):
-                m.d.sync += [a.eq(b) for a, b in zip(sums, sums[1:], strict=False)]
+                m.d.sync += [a.eq(b) for a, b in itertools.pairwise(sums)]
                 with m.If((number == 0) | (sums[0] > largest)):
                     m.d.sync += [largest.eq(sums[0]), self.best.eq(number)]
                 m.d.sync += number.eq(number + 1)

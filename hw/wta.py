@@ -73,10 +73,10 @@ class Wta(Unit):
         m = Module()
         q, k = self.column.q, self.column.k
 
-        places = Signal(range(k + 1), init=k)  # that are left
+        places = Signal(range(k + 1), reset_less=True)  # that are left
         firing = Signal(q)
         wins = Signal(q)
-        m.d.comb += firing.eq(self.fire & ~self.winners)
+        m.d.comb += firing.eq(self.fire & ~self.winners if k > 1 else self.fire)
 
         if self.contested:
             self._contest(m, firing, wins, places)
@@ -90,16 +90,16 @@ class Wta(Unit):
             with m.If(wins.any()):
                 m.d.sync += places.eq(places - 1)
 
-        m.d.sync += self.winners.eq(self.winners | wins)
         with m.If(self.clear):
-            m.d.sync += [self.winners.eq(0), places.eq(k)]
-
+            m.d.sync += places.eq(k)
         for j in range(q):
+            won = Signal(name=f"won_{j}", reset_less=True)
             time = Signal(self.column.time_bits, name=f"time_{j}", reset_less=True)
             with m.If(self.clear):
-                m.d.sync += time.eq(self.column.none)
+                m.d.sync += [won.eq(0), time.eq(self.column.none)]
             with m.Elif(wins[j]):
-                m.d.sync += time.eq(self.step)
+                m.d.sync += [won.eq(1), time.eq(self.step)]
+            m.d.comb += self.winners[j].eq(won)
             m.d.comb += self.times.word_select(j, self.column.time_bits).eq(time)
         return m
 
