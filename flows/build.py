@@ -1,0 +1,302 @@
+"""From a model to a bitstream: export, synthesise, place and route, pack, report."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from racewave.flows import boards, cache, files, report, synthesis, tools
+from racewave.flows.boards import Board
+from racewave.flows.latency import wave_cycles
+from racewave.golden.config import Config
+from racewave.golden.errors import BadInput
+from racewave.golden.model import Model
+
+__all__ = ["Built", "DoesNotFit", "Options", "build"]
+
+RECIPE = "1"  # part of the cache key: count up when a build is made differently
+SUFFIX = {"ice40": "bin", "ecp5": "bit"}
+TOOLS = {
+    "ice40": ("yosys", "nextpnr-ice40", "icepack"),
+    "ecp5": ("yosys", "nextpnr-ecp5", "ecppack"),
+}
+FILL = 0.95  # share of a device that place and route still finishes
+LUTS_PER_SYNAPSE = 5.0  # with STDP; only to name a board when synthesis is not worth its time
+
+Say = Callable[[str], None]
+
+
+class DoesNotFit(BadInput):
+    """The design needs more than the board has; the message says what would do."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to place and route.
+
+    Parameters
+    ----------
+    seed
+        Of the placer.
+    fast
+        Place without looking at timing: twice as quick, and a lower Fmax.
+    """
+
+    seed: int = 1
+    fast: bool = False
+
+    def arguments(self) -> list[str]:
+        """For nextpnr."""
+        return ["--seed", str(self.seed), *(["--no-tmdriv"] if self.fast else [])]
+
+
+@dataclass(frozen=True)
+class Built:
+    """A finished build.
+
+    Parameters
+    ----------
+    report
+        What ``report.json`` holds.
+    text
+        The same for people.
+    folder
+        Where everything is.
+    cached
+        It had been built before.
+    seconds
+        Time this call took.
+    """
+
+    report: dict[str, Any]
+    text: str
+    folder: str
+    cached: bool
+    seconds: float
+
+    @property
+    def met(self) -> bool:
+        """The design is fast enough for the board's clock."""
+        return self.report["timing"]["met"]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for `--json`."""
+        return {
+            **self.report,
+            "folder": self.folder,
+            "cached": self.cached,
+            "seconds": self.seconds,
+        }
+
+
+def build(
+    model: Model,
+    board: Board,
+    out: str | Path,
+    options: Options | None = None,
+    say: Say | None = None,
+) -> Built:
+    """Build the bitstream of a board that boots with a model, and its report.
+
+    Parameters
+    ----------
+    model
+        Config, weights and perhaps a read-out.
+    board
+        From `boards.load`.
+    out
+        Folder for bitstream, reports, Verilog, constraints and logs.
+    options
+        How to place and route.
+    say
+        Told what goes on.
+
+    Raises
+    ------
+    DoesNotFit
+        The board is too small.
+    BadInput
+        A tool is missing, or the folder cannot be written.
+    """
+    begin = time.monotonic()
+    options, tell = options or Options(), say or (lambda _: None)
+    tools.check(*TOOLS[board.family])
+    check_registers(model.config, board)
+    files.check_place(Path(out).absolute(), out)
+    tell(f"{model.config.name}: Verilog of the board top")
+    verilog = design(model, board)
+    pin_file, pins = boards.constraints(board)
+    versions = tools.versions(*TOOLS[board.family])
+    facts = [RECIPE, verilog, pins, synthesis.script(board), " ".join(options.arguments())]
+    facts += [board.device, board.package, str(board.clock_hz), json.dumps(versions)]
+    with cache.entry(cache.key(*facts)) as (home, cached):
+        if not cached:
+            (home / pin_file).write_text(pins, encoding="utf-8")
+            _make(model.config, board, verilog, home, options, tell)
+        result = _describe(model, board, home, options, versions)
+        text = report.boxed(result, model.config)
+        about = {"config": model.config.name, "hash": model.config.hash, "board": board.name}
+        with files.folder(out, about) as folder:
+            for name in ("design.v", pin_file, "synthesis.ys", "yosys.log", "nextpnr.log"):
+                shutil.copyfile(home / name, folder / name)
+            shutil.copyfile(home / "bitstream", folder / result["bitstream"]["file"])
+            (folder / "report.json").write_text(files.to_json(result), encoding="utf-8")
+            (folder / "report.txt").write_text(text, encoding="utf-8")
+    return Built(result, text, str(out), cached, round(time.monotonic() - begin, 2))
+
+
+def design(model: Model, board: Board) -> str:
+    """Complete Verilog: core, UART and the board's pins; top module `top`."""
+    from racewave.hw.board_top import export, parameters  # amaranth loads when it is needed
+
+    text = export(*parameters(model, board.clock_hz))
+    return text + boards.wrapper(board, f"{model.config.module_name}_board")
+
+
+def check_registers(config: Config, board: Board) -> None:
+    """Refuse at once what can never fit: every weight bit is a flip-flop."""
+    bits = config.synapses * config.column.w_bits
+    if bits > board.available.ffs:
+        what = f"{config.synapses:,} synapses x {config.column.w_bits} weight bits"
+        needs = {"ffs": bits, "cells": round(LUTS_PER_SYNAPSE * config.synapses)}
+        raise _too_big(config, board, "ffs", needs, f"at least {bits:,} ({what})")
+
+
+def check_cells(config: Config, board: Board, cells: synthesis.Cells) -> None:
+    """Refuse after synthesis, before place and route would try for minutes."""
+    logic = max(cells.luts, cells.ffs) if board.family == "ice40" else cells.luts
+    needs = {"cells": logic, "ffs": cells.ffs, "brams": cells.brams}
+    for field, needed in needs.items():
+        if needed > getattr(board.available, field):
+            raise _too_big(config, board, field, needs, f"{needed:,} after synthesis")
+
+
+def _too_big(
+    config: Config, board: Board, field: str, needs: dict[str, int], text: str
+) -> DoesNotFit:
+    """Say how much of `field` is missing, and which board has enough of everything."""
+    have = getattr(board.available, field)
+    fits = [b for b in map(boards.load, boards.names()) if enough(b, needs)]
+    best = fits[0] if fits else boards.load(boards.names()[-1])
+    advice = "would do" if fits else "has most and would not do either"
+    return DoesNotFit(
+        f"{config.name} must fit {board.name} ({have:,} {report.ROWS[field]}), but needs {text}: "
+        f"{needs[field] - have:,} are missing; "
+        f"{best.name} ({getattr(best.available, field):,}) {advice}"
+    )
+
+
+def enough(board: Board, needs: dict[str, int]) -> bool:
+    """Whether a board has everything in the numbers needed, with room to route."""
+    return all(count <= FILL * getattr(board.available, field) for field, count in needs.items())
+
+
+def _make(
+    config: Config, board: Board, verilog: str, home: Path, options: Options, tell: Say
+) -> None:
+    begin = time.monotonic()
+    tell(f"{config.name}: synthesis for {board.name}")
+    synthesis.synthesise(board, verilog, home, tell)
+    cells = synthesis.count(home)
+    check_cells(config, board, cells)
+    tell(f"{config.name}: {cells.luts:,} LUT4, {cells.ffs:,} flip-flops; place and route")
+    _place_and_route(config, board, home, options, tell)
+    tell(f"{config.name}: bitstream")
+    if board.family == "ice40":
+        tools.run("icepack", ["routed", "bitstream"], home, home / "pack.log", tell)
+    else:
+        arguments = ["--compress", "routed", "bitstream"]
+        tools.run("ecppack", arguments, home, home / "pack.log", tell)
+    for name in ("netlist.json", "routed"):
+        (home / name).unlink()
+    (home / "seconds").write_text(f"{time.monotonic() - begin:.1f}")
+
+
+def _place_and_route(config: Config, board: Board, home: Path, options: Options, tell: Say) -> None:
+    pin_file, _ = boards.constraints(board)
+    arguments = [f"--{board.device}", "--package", board.package, "--json", "netlist.json"]
+    arguments += ["--freq", f"{board.clock_hz / 1e6:g}", "--timing-allow-fail"]
+    arguments += ["--report", "nextpnr.json", *options.arguments()]
+    if board.family == "ice40":
+        arguments += ["--pcf", pin_file, "--asc", "routed"]
+    else:
+        arguments += ["--lpf", pin_file, "--textcfg", "routed"]
+    log = home / "nextpnr.log"
+    try:
+        tools.run(f"nextpnr-{board.family}", arguments, home, log, tell)
+    except tools.ToolError:
+        text = log.read_text(encoding="utf-8", errors="replace")
+        used = report.utilisation(text, board)
+        if used is not None and used > board.available.cells:
+            text = f"{used:,} after packing"
+            raise _too_big(config, board, "cells", {"cells": used}, text) from None
+        raise
+
+
+def _describe(
+    model: Model, board: Board, home: Path, options: Options, versions: dict[str, str]
+) -> dict[str, Any]:
+    config = model.config
+    cells, core = synthesis.count(home), synthesis.count(home, "network")
+    routed = report.read(home)
+    used = routed["utilization"][report.CELL[board.family]]["used"]
+    (clock,) = [c for name, c in routed["fmax"].items() if "clk" in name.lower()]
+    fmax = clock["achieved"]
+    path = report.critical_path(routed)
+    cycles = wave_cycles(config)
+    learning = wave_cycles(config, learn=True) if config.hardware.learning else 0
+    stream = (home / "bitstream").read_bytes()
+    warnings = []
+    if fmax * 1e6 < board.clock_hz:
+        warnings.append(f"too slow for the board: {fmax:.2f} of {board.clock_hz / 1e6:g} MHz")
+    if model.config.readout is not None and model.readout is None:
+        warnings.append("the read-out is untrained (all weights 0)")
+    if used > FILL * board.available.cells:
+        warnings.append(f"the device is {100 * used / board.available.cells:.0f} % full")
+
+    def microseconds(clocks: int, mhz: float) -> float:
+        return round(clocks / mhz, 3)
+
+    clock_mhz = board.clock_hz / 1e6
+    return {
+        "config": config.name,
+        "hash": config.hash,
+        "board": board.name,
+        "title": board.title,
+        "device": board.device,
+        "resources": report.resources(board, cells, used),
+        "core": {**asdict(core), "luts_per_synapse": round(core.luts / config.synapses, 2)},
+        "synapses": config.synapses,
+        "luts_per_synapse": round(cells.luts / config.synapses, 2),
+        "timing": {
+            "clock_mhz": clock_mhz,
+            "fmax_mhz": round(fmax, 2),
+            "met": fmax * 1e6 >= board.clock_hz,
+            "critical_path": path,
+        },
+        "image": {
+            "cycles": cycles,
+            "us": microseconds(cycles, clock_mhz),
+            "us_at_fmax": microseconds(cycles, fmax),
+            "learning_cycles": learning,
+            "learning_us": microseconds(learning, clock_mhz),
+            "learning_us_at_fmax": microseconds(learning, fmax),
+        },
+        "baud": config.hardware.baud,
+        "bitstream": {
+            "file": f"{config.name}_{board.name}.{SUFFIX[board.family]}",
+            "bytes": len(stream),
+            "sha256": hashlib.sha256(stream).hexdigest(),
+        },
+        "programmer": board.programmer,
+        "options": asdict(options),
+        "tools": versions,
+        "build_seconds": float((home / "seconds").read_text()),
+        "warnings": warnings,
+    }
