@@ -9,7 +9,7 @@ from racewave.golden.errors import BadInput
 from racewave.golden.layout import Layout
 from racewave.golden.model import Model
 from racewave.hw.hierarchy import Library, Unit, place
-from racewave.hw.network import Network, pack_readout
+from racewave.hw.network import Network
 from racewave.hw.protocol import Protocol
 from racewave.hw.verilog import header, text_of, tidy
 
@@ -45,9 +45,7 @@ class BoardTop(Unit):
     divisor : int
         Clocks per bit of the UART.
     boot : bytes
-        Weight rows loaded after reset; without, weights are 0 at power-up.
-    readout : tuple[int, ...]
-        Rows of the read-out at power-up, see `pack_readout`.
+        Packed rows, weights and then read-out, loaded after reset; without, all are 0 at power-up.
     quiet_bits : int
         See `Protocol`.
 
@@ -64,13 +62,11 @@ class BoardTop(Unit):
         layout: Layout,
         divisor: int,
         boot: bytes = b"",
-        readout: tuple[int, ...] = (),
         quiet_bits: int = 1024,
     ) -> None:
         self.layout = layout
         self.divisor = divisor
         self.boot = boot
-        self.readout = readout
         self.quiet_bits = quiet_bits
         super().__init__({"rx": In(1, init=1), "tx": Out(1, init=1), "busy": Out(1)})
 
@@ -79,7 +75,7 @@ class BoardTop(Unit):
         protocol = place(
             m, "protocol", Protocol, self.layout, self.divisor, self.boot, self.quiet_bits
         )
-        network = place(m, "network", Network, self.layout.config, self.readout)
+        network = place(m, "network", Network, self.layout.config)
         for name in ("volleys", "results", "requests", "replies"):
             connect(m, getattr(protocol, name), getattr(network, name))
         m.d.comb += [
@@ -114,20 +110,15 @@ def parameters(model: Model, clock_hz: float, quiet_bits: int = 1024) -> tuple:
     """
     config = model.config
     layout = Layout(config)
-    rows = pack_readout(model.readout, config.readout.bits) if config.readout else ()
-    clocks = divisor(clock_hz, config.hardware.baud)
-    return layout, clocks, layout.pack_weights(model.weights), rows, quiet_bits
+    boot = layout.pack_weights(model.weights)
+    if model.readout is not None:
+        boot += layout.pack_readout(model.readout)
+    return layout, divisor(clock_hz, config.hardware.baud), boot, quiet_bits
 
 
-def export(
-    layout: Layout,
-    divisor: int,
-    boot: bytes = b"",
-    readout: tuple[int, ...] = (),
-    quiet_bits: int = 1024,
-) -> str:
+def export(layout: Layout, divisor: int, boot: bytes = b"", quiet_bits: int = 1024) -> str:
     """Verilog of a board top, without vendor cells; the module's name ends with ``_board``."""
     units, config = Library(), layout.config
-    what = (layout, divisor, boot, readout, quiet_bits)
-    units.add(BoardTop, *what, module=f"{config.module_name}_board")
+    module = f"{config.module_name}_board"
+    units.add(BoardTop, layout, divisor, boot, quiet_bits, module=module)
     return header(config) + tidy(text_of(units), units)
