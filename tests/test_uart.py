@@ -363,7 +363,7 @@ def test_transmitter_keeps_bit_times():
 @pytest.mark.parametrize("divisor", [0, 3])
 def test_divisor_must_be_4(divisor):
     with pytest.raises(ValueError, match=f"divisor must be at least 4 .*, not {divisor}"):
-        uart.UartTransmitter(divisor)
+        uart.check_divisor(divisor)
 
 
 # Planted bugs in the protocol: the random frames must find them.
