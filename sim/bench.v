@@ -104,7 +104,7 @@ module bench;
   reg [31:0] lfsr = 1;
   reg [31:0] idle = 0;
   reg [31:0] sent = 0;
-  reg [31:0] received = 0;
+  reg [31:0] received /*verilator public_flat_rw*/ = 0;
   reg [31:0] logged = 0;
   reg [31:0] asked = 0;
   reg [31:0] reads = 0;

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from racewave.golden.config import Config
+from racewave.golden.errors import BadInput
 from racewave.golden.model import Model
 from racewave.golden.network import Result
 from racewave.golden.volleys import check_times
@@ -16,7 +17,7 @@ from racewave.hw.network import Widths
 from racewave.sim import bench
 from racewave.sim.runner import Order, Session, SimulationError, build, pick
 
-__all__ = ["Core", "Played", "run"]
+__all__ = ["Core", "Played", "check_learning", "run"]
 
 RESET, RESEED, LEARN, START, LOG, STALL, DUMP = (1 << n for n in range(7))
 
@@ -259,6 +260,7 @@ class Core:
             Called with the number of waves after every order, for progress bars.
         """
         volleys = check_times(volleys, self.config)
+        check_learning(self.config, learn)
         parts = []
         for order in self.orders(volleys, learn, log):
             answer = self.session.play(order)[0]
@@ -290,13 +292,20 @@ class Core:
         if self.dump:
             flags |= DUMP
         registers = {"volley_count": 0, "request_count": 0, **registers, "flags": flags}
-        return {"set": registers, "get": [*(get or []), "faults"]}
+        return {"set": registers, "get": [*(get or []), "faults", "received"]}
 
     def _check(self, answer: dict[str, str]) -> None:
         faults = int(answer["faults"], 2)
         if faults:
             said = [text for bit, text in bench.FAULTS.items() if faults >> bit & 1]
-            raise SimulationError("; ".join(said))
+            after = int(answer["received"], 2)
+            raise SimulationError(f"{'; '.join(said)} ({after} waves of the order had ended)")
+
+
+def check_learning(config: Config, learn: bool) -> None:
+    """Refuse to learn on hardware without STDP."""
+    if learn and not config.hardware.learning:
+        raise BadInput("learn must be off: the config's hardware.learning is false")
 
 
 _FIELDS = ("times", "classes", "cycles", "weights")
@@ -338,6 +347,7 @@ def run(
         Volleys that do not fit, or no simulator here.
     """
     volleys = check_times(volleys, model.config)
+    check_learning(model.config, learn)
     with Core(model.config, simulator, stalls, waves=waves) as core:
         core.write(model)
         played = core.play(volleys, learn, on_waves=on_waves)

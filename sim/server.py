@@ -12,7 +12,6 @@ import os
 from multiprocessing.connection import Connection
 
 import cocotb
-from cocotb.triggers import RisingEdge
 
 
 @cocotb.test()
@@ -37,7 +36,7 @@ async def play(bench, order: dict, every_clock: bool) -> dict[str, str]:
     bench.go.value = ~bench.go.value
     if every_clock:
         while bench.done.value == done:
-            await RisingEdge(bench.clk)
+            await bench.clocks.value_change
     else:
         await bench.done.value_change
     return {name: str(getattr(bench, name).value) for name in order["get"]}
