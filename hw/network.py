@@ -1,9 +1,11 @@
 """The core: volleys in, results out, weights through a stream of their own."""
 
+import operator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 
@@ -74,6 +76,14 @@ class Widths:
     @property
     def request_bits(self) -> int:
         return 1 + self.address_bits + self.row_bits
+
+
+def balanced(operation: Callable[[Value, Value], Value], values: list[Value]) -> Value:
+    """Reduce values in a tree, not in a chain."""
+    while len(values) > 1:
+        pairs = [operation(a, b) for a, b in zip(values[::2], values[1::2], strict=False)]
+        values = pairs + values[2 * len(pairs) :]
+    return values[0]
 
 
 def pack_readout(readout: np.ndarray | None, bits: int) -> tuple[int, ...]:
@@ -259,11 +269,10 @@ class Network(Unit):
         done = Signal()
         fetched = Signal()  # the read-out memory shows the row
         words = Signal(widths.ring_bits)
-        selected = 0
-        for c in range(columns):
-            word = layer.words.word_select(c, widths.ring_bits)
-            selected |= word if columns == 1 else Mux(at_door[c], word, 0)
-        m.d.comb += words.eq(selected)
+        selected = [layer.words.word_select(c, widths.ring_bits) for c in range(columns)]
+        if columns > 1:
+            selected = [Mux(at_door[c], word, 0) for c, word in enumerate(selected)]
+        m.d.comb += words.eq(balanced(operator.or_, selected))
 
         with m.If(self.replies.ready):
             m.d.sync += self.replies.valid.eq(0)

@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 
 __all__ = ["pretty"]
 
@@ -22,6 +23,8 @@ WIDEST = 96  # characters of an expression that may move to another line
 SHORT = 16  # characters of one that may move to several places
 
 NAME = re.compile(r"[A-Za-z_$][\w$]*")
+NAMELESS = re.compile(r"_\d+_")
+NUMBER = re.compile(r"\d+'\w+")
 DECLARED = re.compile(
     r"  (?P<kind>input|output|wire|reg) (?:\[(?P<high>\d+):0\] )?"
     r"(?P<name>[\w$]+)(?P<init> = [^;]+)?;"
@@ -33,6 +36,11 @@ CLOCKED = re.compile(
 PORT = re.compile(r"    \.(?P<to>[\w$]+)\((?P<what>[^()]*)\)(?P<comma>,?)")
 
 
+@cache
+def _names(operand: str) -> list[str]:
+    return NAME.findall(NUMBER.sub("", operand))
+
+
 @dataclass
 class Node:
     """An expression: ``op`` is "" for a single operand, "{}" for a concatenation, "?" for a mux."""
@@ -42,9 +50,7 @@ class Node:
 
     def names(self) -> Iterator[str]:
         for arg in self.args:
-            yield from (
-                NAME.findall(re.sub(r"\d+'\w+", "", arg)) if isinstance(arg, str) else arg.names()
-            )
+            yield from (_names(arg) if isinstance(arg, str) else arg.names())
 
     def __str__(self) -> str:
         if self.op == "{}":
@@ -213,37 +219,58 @@ def _read(text: str) -> Body | None:
 
 def _inline(body: Body) -> None:
     """Move the expressions of nameless wires to where they are used, until none can move."""
+    uses: Counter[str] = Counter()
+    homes: dict[str, dict[int, Place]] = {}  # places that read a nameless wire
+    for line in body.lines:
+        for part in line:
+            if isinstance(part, str):
+                uses.update(NAME.findall(part))
+                continue
+            uses.update(NAME.findall(part.to))
+            for name in part.what.names():
+                uses[name] += 1
+                if NAMELESS.fullmatch(name):
+                    homes.setdefault(name, {})[id(part)] = part
+
     moved = True
     while moved:
-        moved = False
-        uses: Counter[str] = Counter()
+        moved, kept = False, []
         for line in body.lines:
-            for part in line:
-                if isinstance(part, str):
-                    uses.update(NAME.findall(part))
-                else:
-                    uses.update(part.what.names())
-                    uses.update(NAME.findall(part.to))
-        for at, line in enumerate(body.lines):
             place = line[0]
-            if isinstance(place, str) or not re.fullmatch(r"_\d+_", place.to):
-                continue
-            name, what = place.to, place.what
-            count, length = uses[name] - 1, len(str(what))
-            if count < 1 or length > WIDEST or (count > 1 and length > SHORT):
-                continue
-            if not (what.fixed or what.bitwise):
-                continue
-            if what.op == "{}" and body.natural(what) != body.widths[name]:
-                continue
-            sites = [other for other in body.places() if other is not place]
-            if sum(_count(site, name, what, body) for site in sites) != count:
-                continue
-            for site in sites:
-                site.what = _replace(site.what, name, what)
-            del body.lines[at], body.declared[name]
-            moved = True
-            break
+            if isinstance(place, str) or not _move(body, place, uses, homes):
+                kept.append(line)
+            else:
+                moved = True
+        body.lines = kept
+
+
+def _move(body: Body, place: Place, uses: Counter[str], homes: dict[str, dict[int, Place]]) -> bool:
+    """Put the expression of a nameless wire where the wire is read, if that is the same everywhere.
+
+    Keeps `uses` and `homes` up to date.
+    """
+    name, what = place.to, place.what
+    if not NAMELESS.fullmatch(name):
+        return False
+    count, length = uses[name] - 1, len(str(what))
+    if count < 1 or length > WIDEST or (count > 1 and length > SHORT):
+        return False
+    if not (what.fixed or what.bitwise):
+        return False
+    if what.op == "{}" and body.natural(what) != body.widths[name]:
+        return False
+    sites = [site for site in homes.get(name, {}).values() if site is not place]
+    if sum(_count(site, name, what, body) for site in sites) != count:
+        return False
+    for site in sites:
+        site.what = _replace(site.what, name, what)
+    for inner in what.names():
+        uses[inner] += count - 1
+        if inner in homes:
+            homes[inner].pop(id(place), None)
+            homes[inner].update((id(site), site) for site in sites)
+    del body.declared[name]
+    return True
 
 
 def _count(site: Place, name: str, what: Node, body: Body) -> int:
