@@ -1,5 +1,7 @@
 """Frames, packing, the device model and the host, all without hardware."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from boards import ALIEN, CONFIG, LAYOUT, model, scenario, volleys
@@ -75,6 +77,19 @@ def test_frame_errors_say_what_is_allowed():
         assert str(error.value) == said
     with pytest.raises(BadInput, match="payload must be at most 65535 bytes, not 65536"):
         encode(Command.WRITE, 1, bytes(65_536))
+
+
+def test_page_shows_what_is_sent():
+    """The examples of docs/uart.md, played."""
+    page = (Path(__file__).parent.parent / "docs" / "uart.md").read_text(encoding="utf-8")
+    shown = [line[:44].strip() for line in page.splitlines() if line.startswith("5A ")]
+    device = Device(models.initial(presets.load("cmu-cvt")))
+    replies = []
+    for sent, answer in zip(shown[::2], shown[1::2], strict=True):
+        data = bytes.fromhex(sent)
+        replies.append((device.receive(data) or device.quiet()).hex(" ").upper())
+        assert replies[-1].startswith(answer.partition("  ")[0])
+    assert [reply[:5] for reply in replies] == ["5A 81", "5A 85", "5A FF"]
 
 
 def test_layouts():
