@@ -10,7 +10,13 @@ from racewave.golden.frames import STATUS_BYTES, VERSION, Code, Command
 from racewave.golden.layout import Layout
 from racewave.hw.hierarchy import Unit
 
-__all__ = ["Executor", "network_ports", "row_address_bits"]
+__all__ = ["Executor", "length_bits", "network_ports", "row_address_bits"]
+
+
+def length_bits(layout: Layout) -> int:
+    """Bits of the length of the longest reply."""
+    volleys = layout.volleys_max * layout.result_bytes
+    return max(volleys, layout.rows * layout.row_bytes, STATUS_BYTES).bit_length()
 
 
 def row_address_bits(layout: Layout) -> int:
@@ -45,18 +51,16 @@ class Executor(Unit):
     ----------
     layout : Layout
         Sizes of volleys, results and rows.
-    boot_bytes : int
-        Payload of the boot frame in memory, from address `layout.buffer` on.
 
     Members
     -------
-    i_frame, i_boot, i_command, i_number, i_end
+    i_frame, i_boot, i_command, i_number, i_end, o_rewind, o_next
         The frame, see `FrameReceiver`; the boot frame is not checked and not answered.
+    i_data : In(8)
+        Byte of the payload, one clock after rewind or next.
     o_refuse, o_code : Out(1), Out(4)
         The frame is refused; one clock.
-    o_address, i_data : Out(...), In(8)
-        Read port of the payload memory, which answers one clock later.
-    o_reply, o_length : Out(1), Out(16)
+    o_reply, o_length : Out(1), Out(length_bits(layout))
         The frame is accepted, its reply may go; payload bytes of the reply.
     o, o_end : Out(stream.Signature(8)), Out(1)
         Payload of the reply; no more of it.
@@ -68,23 +72,22 @@ class Executor(Unit):
         Streams, controls and counters of the network, see `Network`.
     """
 
-    def __init__(self, layout: Layout, boot_bytes: int = 0) -> None:
+    def __init__(self, layout: Layout) -> None:
         self.layout = layout
-        self.boot_bytes = boot_bytes
-        address = range(layout.buffer + boot_bytes + 1)
         super().__init__(
             {
                 "i_frame": In(1),
                 "i_boot": In(1),
                 "i_command": In(3),
                 "i_number": In(8),
-                "i_end": In(address),
+                "i_end": In(1),
+                "o_rewind": Out(1),
+                "o_next": Out(1),
+                "i_data": In(8),
                 "o_refuse": Out(1),
                 "o_code": Out(4),
-                "o_address": Out(address),
-                "i_data": In(8),
                 "o_reply": Out(1),
-                "o_length": Out(16),
+                "o_length": Out(length_bits(layout)),
                 "o": Out(stream.Signature(8)),
                 "o_end": Out(1),
                 "i_done": In(1),
@@ -102,10 +105,8 @@ class Executor(Unit):
         wrong = Signal()  # something is out of range
         pending = Signal()  # the network has not yet taken the volley
 
-        pointer = Signal.like(self.o_address)
-        fresh = Signal()  # i_data is the byte at the pointer
-        end = Signal()
-        take = Signal()  # go on to the next byte
+        end, take = self.i_end, self.o_next
+        fresh = Signal()  # i_data is the byte to take
 
         # What the payload is made of, a head, a row or a volley: shifted in, last byte at the top.
         item = Signal(8 * max(layout.volley_bytes, layout.row_bytes, 3))
@@ -141,10 +142,9 @@ class Executor(Unit):
                 m.d.sync += place.eq(0)
                 m.next = then
 
-        m.d.comb += [self.o_address.eq(pointer), end.eq(pointer == self.i_end)]
         m.d.sync += fresh.eq(~take)
         with m.If(take):
-            m.d.sync += [pointer.eq(pointer + 1), item.eq(Cat(item[8:], self.i_data))]
+            m.d.sync += item.eq(Cat(item[8:], self.i_data))
         with m.If(self.volleys.ready):
             m.d.sync += pending.eq(0)
 
@@ -159,12 +159,8 @@ class Executor(Unit):
                     with m.Elif(self.i_command == 0):
                         refuse(Code.COMMAND)
             with m.State("BEGIN"):
-                m.d.sync += [
-                    pointer.eq(Mux(self.i_boot, layout.buffer, 0)),
-                    fresh.eq(0),
-                    place.eq(0),
-                    count.eq(is_status),
-                ]
+                m.d.comb += self.o_rewind.eq(1)
+                m.d.sync += [fresh.eq(0), place.eq(0), count.eq(is_status)]
                 m.next = "HEAD"
                 with m.If(is_volleys):
                     m.next = "ITEM"

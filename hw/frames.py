@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from amaranth.hdl import Cat, Module, Mux, Signal, Value, ValueLike
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import exact_log2
 
 from racewave.golden.frames import ERROR, REPLY, START, Code, Command
 from racewave.hw.hierarchy import Unit
@@ -26,9 +27,10 @@ class FrameReceiver(Unit):
     """Collect frames: the payload in a memory, the header in registers.
 
     A complete frame with the right check is offered as `o_frame` until it is answered (`i_done`)
-    or refused (`i_refuse`). Every error makes the receiver deaf until the line is quiet; then
-    `o_error` asks for an error reply, until `i_done`. At reset it waits for quiet, too; then it
-    offers the boot rows, if any, as a frame with `o_boot`.
+    or refused (`i_refuse`); meanwhile its payload can be read, byte by byte, as often as needed.
+    Every error makes the receiver deaf until the line is quiet; then `o_error` asks for an error
+    reply, until `i_done`. At reset it waits for quiet, too; then it offers the boot rows, if any,
+    as a frame with `o_boot`.
 
     Parameters
     ----------
@@ -44,11 +46,15 @@ class FrameReceiver(Unit):
     i_broken, i_quiet : In(1)
         A byte without stop bit; the line is quiet.
     o_write, o_address, o_data : Out(1), Out(...), Out(8)
-        Write port of the payload memory.
+        To the payload memory, for writing and reading.
     o_frame, o_boot : Out(1)
         A frame waits; it is the boot frame.
-    o_command, o_number, o_end : Out(3), Out(8), Out(...)
-        Its command (0: unknown), its number, the memory address after its payload.
+    o_command, o_number : Out(3), Out(8)
+        Its command (0: unknown) and its number.
+    i_rewind, i_next : In(1)
+        Go to the first byte of its payload, to the next one.
+    o_end : Out(1)
+        There is none.
     i_refuse, i_refuse_code : In(1), In(4)
         The frame is refused; one clock.
     o_error, o_code : Out(1), Out(4)
@@ -60,7 +66,6 @@ class FrameReceiver(Unit):
     def __init__(self, buffer: int, boot_bytes: int = 0) -> None:
         self.buffer = buffer
         self.boot_bytes = boot_bytes
-        address = range(buffer + boot_bytes + 1)
         super().__init__(
             {
                 "i_byte": In(8),
@@ -68,13 +73,15 @@ class FrameReceiver(Unit):
                 "i_broken": In(1),
                 "i_quiet": In(1),
                 "o_write": Out(1),
-                "o_address": Out(range(buffer)),
+                "o_address": Out(range(buffer + boot_bytes + 1), init=buffer if boot_bytes else 0),
                 "o_data": Out(8),
                 "o_frame": Out(1),
                 "o_boot": Out(1),
                 "o_command": Out(3, init=Command.WRITE if boot_bytes else 0),
                 "o_number": Out(8),
-                "o_end": Out(address, init=buffer + boot_bytes),
+                "i_rewind": In(1),
+                "i_next": In(1),
+                "o_end": Out(1),
                 "i_refuse": In(1),
                 "i_refuse_code": In(4),
                 "o_error": Out(1),
@@ -88,12 +95,17 @@ class FrameReceiver(Unit):
 
         byte = self.i_byte
         crc, next_crc = Signal(16), Signal(16)
-        length = Signal(16)
-        place = Signal(range(self.buffer))
+        address = self.o_address
+        end = Signal.like(address, init=self.buffer + self.boot_bytes if self.boot_bytes else 0)
         booting = Signal(init=self.boot_bytes > 0)
         interrupted = Signal()
 
-        m.d.comb += [next_crc.eq(crc16(crc, byte)), length.eq(Cat(self.o_end[:8], byte))]
+        m.d.comb += [
+            next_crc.eq(crc16(crc, byte)),
+            self.o_data.eq(byte),
+            self.o_boot.eq(booting),
+            self.o_end.eq(address == end),
+        ]
 
         def fail(code: Code) -> None:
             m.d.sync += self.o_code.eq(code)
@@ -132,7 +144,7 @@ class FrameReceiver(Unit):
                     with m.If(booting):
                         m.next = "FRAME"
             with m.State("START"):
-                m.d.sync += [crc.eq(-1), place.eq(0), interrupted.eq(0)]
+                m.d.sync += [crc.eq(-1), address.eq(0)]
                 with m.If(self.i_valid):
                     m.next = "COMMAND"
                     with m.If(byte != START):
@@ -145,24 +157,29 @@ class FrameReceiver(Unit):
             with field("NUMBER", "LENGTH_LOW"):
                 m.d.sync += self.o_number.eq(byte)
             with field("LENGTH_LOW", "LENGTH_HIGH"):
-                m.d.sync += self.o_end.eq(byte)
-            with field("LENGTH_HIGH", "PAYLOAD"):
-                m.d.sync += self.o_end.eq(length)
-                with m.If(length == 0):
-                    m.next = "CRC_HIGH"
-                with m.Elif(length > self.buffer):
+                m.d.sync += end[:8].eq(byte)
+            with field("LENGTH_HIGH", "MORE"):
+                m.d.sync += end[8:].eq(byte)
+                length, top = Cat(end[:8], byte), exact_log2(self.buffer)
+                with m.If(length[top + 1 :].any() | (length[top] & length[:top].any())):
                     fail(Code.OVERSIZE)
-            with field("PAYLOAD", "PAYLOAD"):
-                m.d.comb += self.o_write.eq(1)
-                m.d.sync += place.eq(place + 1)
-                with m.If(place + 1 == self.o_end):
+            with m.State("MORE"):
+                m.next = "PAYLOAD"
+                with m.If(self.o_end):
                     m.next = "CRC_HIGH"
+            with field("PAYLOAD", "MORE"):
+                m.d.comb += self.o_write.eq(1)
+                m.d.sync += address.eq(address + 1)
             with field("CRC_HIGH", "CRC_LOW"):
                 pass
             with field("CRC_LOW", "FRAME"), m.If(next_crc != 0):
                 fail(Code.CRC)
             with m.State("FRAME"):
                 m.d.comb += self.o_frame.eq(1)
+                with m.If(self.i_rewind):
+                    m.d.sync += address.eq(Mux(booting, self.buffer, 0))
+                with m.Elif(self.i_next):
+                    m.d.sync += address.eq(address + 1)
                 wait_for_answer()
                 with m.If(self.i_refuse):
                     m.d.sync += self.o_code.eq(self.i_refuse_code)
@@ -171,12 +188,16 @@ class FrameReceiver(Unit):
                 m.d.comb += self.o_error.eq(1)
                 wait_for_answer()
 
-        m.d.comb += [self.o_address.eq(place), self.o_data.eq(byte), self.o_boot.eq(booting)]
         return m
 
 
 class FrameSender(Unit):
     """Send replies: header, payload as it comes, check.
+
+    Parameters
+    ----------
+    length_bits : int
+        Bits of the length of a reply, at most 16.
 
     Members
     -------
@@ -184,7 +205,7 @@ class FrameSender(Unit):
         Send the reply to the frame, or an error reply; until `o_done`.
     i_code : In(4)
         Payload of an error reply.
-    i_command, i_number, i_length : In(3), In(8), In(16)
+    i_command, i_number, i_length : In(3), In(8), In(length_bits)
         Header of a reply.
     i : In(stream.Signature(8))
         Its payload.
@@ -196,7 +217,8 @@ class FrameSender(Unit):
         The last byte is taken; one clock.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, length_bits: int = 16) -> None:
+        self.length_bits = length_bits
         super().__init__(
             {
                 "i_reply": In(1),
@@ -204,7 +226,7 @@ class FrameSender(Unit):
                 "i_code": In(4),
                 "i_command": In(3),
                 "i_number": In(8),
-                "i_length": In(16),
+                "i_length": In(length_bits),
                 "i": In(stream.Signature(8)),
                 "i_end": In(1),
                 "o": Out(stream.Signature(8)),

@@ -7,7 +7,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from racewave.golden.layout import Layout
-from racewave.hw.executor import Executor, network_ports
+from racewave.hw.executor import Executor, length_bits, network_ports
 from racewave.hw.frames import FrameReceiver, FrameSender
 from racewave.hw.hierarchy import Unit, place
 from racewave.hw.uart import UartReceiver, UartTransmitter
@@ -27,10 +27,12 @@ class FrameMemory(Unit):
 
     Members
     -------
-    i_write, i_write_address, i_data : In(1), In(...), In(8)
-        Write port.
-    i_address, o_data : In(...), Out(8)
-        Read port, one clock later; unchanged during a write.
+    i_address : In(...)
+        For writing and reading.
+    i_write, i_data : In(1), In(8)
+        Write a byte.
+    o_data : Out(8)
+        The byte at the address, one clock later; unchanged by a write.
     """
 
     def __init__(self, buffer: int, boot: bytes = b"") -> None:
@@ -38,10 +40,9 @@ class FrameMemory(Unit):
         self.boot = boot
         super().__init__(
             {
-                "i_write": In(1),
-                "i_write_address": In(range(buffer)),
-                "i_data": In(8),
                 "i_address": In(range(buffer + len(boot) + 1)),
+                "i_write": In(1),
+                "i_data": In(8),
                 "o_data": Out(8),
             }
         )
@@ -55,7 +56,7 @@ class FrameMemory(Unit):
         data = Signal(8, reset_less=True)
         m.d.comb += [
             write.en.eq(self.i_write),
-            write.addr.eq(self.i_write_address),
+            write.addr.eq(self.i_address),
             write.data.eq(self.i_data),
             read.addr.eq(self.i_address),
             self.o_data.eq(data),
@@ -112,8 +113,8 @@ class Protocol(Unit):
         uart_tx = place(m, "uart_tx", UartTransmitter, self.divisor)
         receiver = place(m, "receiver", FrameReceiver, layout.buffer, boot_bytes)
         memory = place(m, "memory", FrameMemory, layout.buffer, self.boot)
-        executor = place(m, "executor", Executor, layout, boot_bytes)
-        sender = place(m, "sender", FrameSender)
+        executor = place(m, "executor", Executor, layout)
+        sender = place(m, "sender", FrameSender, length_bits(layout))
 
         # Line to frame to memory.
         m.d.comb += [
@@ -123,7 +124,7 @@ class Protocol(Unit):
             receiver.i_broken.eq(uart_rx.o_broken),
             receiver.i_quiet.eq(uart_rx.o_quiet),
             memory.i_write.eq(receiver.o_write),
-            memory.i_write_address.eq(receiver.o_address),
+            memory.i_address.eq(receiver.o_address),
             memory.i_data.eq(receiver.o_data),
         ]
         # Memory to network.
@@ -135,7 +136,8 @@ class Protocol(Unit):
             executor.i_end.eq(receiver.o_end),
             receiver.i_refuse.eq(executor.o_refuse),
             receiver.i_refuse_code.eq(executor.o_code),
-            memory.i_address.eq(executor.o_address),
+            receiver.i_rewind.eq(executor.o_rewind),
+            receiver.i_next.eq(executor.o_next),
             executor.i_data.eq(memory.o_data),
         ]
         for name in ("volleys", "results", "requests", "replies"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 
@@ -72,23 +72,20 @@ class UartReceiver(Unit):
         line = Signal(init=1)
         before = Signal(init=1)
         active = Signal()
-        timer = Signal(range(self.divisor))
+        timer = Signal(range(self.divisor))  # from the edge of a bit
         tick = Signal()
         # Start bit and data. The start bit, a zero, tells by its arrival that all are there.
         bits = Signal(9, init=-1)
         silence = Signal(self.quiet_bits.bit_length())
 
-        m.d.comb += tick.eq(timer == 0)
-        m.d.sync += [
-            early.eq(self.rx),
-            line.eq(early),
-            before.eq(line),
-            timer.eq(Mux(tick, self.divisor - 1, timer - 1)),
-        ]
+        m.d.comb += tick.eq(timer == self.divisor // 2 - 1)
+        m.d.sync += [early.eq(self.rx), line.eq(early), before.eq(line), timer.eq(timer + 1)]
+        with m.If(timer == self.divisor - 1):
+            m.d.sync += timer.eq(0)
         with m.If(~active):
             m.d.sync += bits.eq(-1)
             with m.If(before & ~line):
-                m.d.sync += [active.eq(1), timer.eq(self.divisor // 2 - 1)]
+                m.d.sync += [active.eq(1), timer.eq(0)]
         with m.Elif(tick):
             m.d.sync += bits.eq(Cat(bits[1:], line))
             with m.If(~bits[0]):
@@ -137,9 +134,10 @@ class UartTransmitter(Unit):
         bits = Signal(10, init=1)
         last = Signal()
 
-        m.d.comb += [tick.eq(timer == 0), last.eq(bits[1:] == 0)]
-        m.d.sync += timer.eq(Mux(tick, self.divisor - 1, timer - 1))
+        m.d.comb += [tick.eq(timer == self.divisor - 1), last.eq(bits[1:] == 0)]
+        m.d.sync += timer.eq(timer + 1)
         with m.If(tick):
+            m.d.sync += timer.eq(0)
             with m.If(~last):
                 m.d.sync += bits.eq(bits[1:])
             with m.Elif(self.i.valid):

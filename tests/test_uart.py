@@ -325,7 +325,7 @@ def test_receiver_needs_a_stop_bit():
 
 
 def test_receiver_planted_bug():
-    late = mutated(uart, "timer.eq(self.divisor // 2 - 1)", "timer.eq(self.divisor - 1)")
+    late = mutated(uart, "self.divisor // 2 - 1", "self.divisor - 2")
     assert listen(late, levels(DATA), 104, 101) != (DATA, 1)
     blind = mutated(uart, "self.o_broken.eq(~line)", "self.o_broken.eq(0)")
     assert listen(blind, levels([0x12], stop=0), 8, 8) != ([None], 1)
