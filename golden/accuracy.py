@@ -11,7 +11,8 @@ from typing import Any
 from racewave.golden.config import Config
 from racewave.golden.data import Dataset
 from racewave.golden.errors import BadInput
-from racewave.golden.train import Progress, TrainReport, train
+from racewave.golden.job import Progress
+from racewave.golden.train import TrainReport, train
 
 __all__ = ["measure", "summarise"]
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from mutants import mutated
 
-from racewave.golden import archive, config, data, model, network, presets, train
+from racewave.golden import archive, config, data, job, model, network, presets, train
 from racewave.golden.errors import BadInput
 
 pytest.importorskip("torch", reason="training needs torch")
@@ -35,19 +35,17 @@ def whole(digits: data.Dataset, tmp_path_factory: pytest.TempPathFactory) -> byt
     path = tmp_path_factory.mktemp("whole") / "m.npz"
     report = train.train(small(), digits, path, seed=5, compare=False)
     assert report.finished
-    assert not train.checkpoint_path(path).exists()
+    assert not job.checkpoint_path(path).exists()
     return path.read_bytes()
 
 
-def check_resume(
-    unit: ModuleType, stop: int, whole: bytes, digits: data.Dataset, path: Path
-) -> None:
+def check_resume(stop: int, whole: bytes, digits: data.Dataset, path: Path) -> None:
     done: list[tuple[str, int, int]] = []
     again = {"seed": 5, "compare": False, "progress": lambda *event: done.append(event)}
-    report = unit.train(small(), digits, path, stop_after_waves=stop, **again)
+    report = train.train(small(), digits, path, stop_after_waves=stop, **again)
     assert not report.finished
     assert not path.exists()
-    report = unit.train(small(), digits, path, resume=True, **again)
+    report = train.train(small(), digits, path, resume=True, **again)
     assert report.finished
     assert path.read_bytes() == whole
     assert len(set(done)) == len(done)  # nothing was done twice
@@ -57,7 +55,7 @@ def check_resume(
 def test_resumed_run_ends_in_the_same_bytes(
     stop: int, whole: bytes, digits: data.Dataset, tmp_path: Path
 ):
-    check_resume(train, stop, whole, digits, tmp_path / "m.npz")
+    check_resume(stop, whole, digits, tmp_path / "m.npz")
 
 
 def test_resumed_twice_with_shifted_images(digits: data.Dataset, tmp_path: Path):
@@ -71,35 +69,35 @@ def test_resumed_twice_with_shifted_images(digits: data.Dataset, tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("old", "new"),
+    ("unit", "old", "new"),
     [
-        ("config.column, True, self.model.lfsr_state", "config.column, True, None"),
-        ('self.waves = int(arrays["waves"])', 'self.waves = int(arrays["waves"]) + 1'),
-        ("self.fit.restore(self.fit_arrays)", "pass"),
+        (job, "config.column, True, self.model.lfsr_state", "config.column, True, None"),
+        (job, 'self.waves = int(arrays["waves"])', 'self.waves = int(arrays["waves"]) + 1'),
+        (job, "self.fit.restore(self.fit_arrays)", "pass"),
+        (regression, 'self.epoch = int(arrays["fit_steps"])', "self.epoch = 0"),
     ],
 )
-def test_planted_bug(old: str, new: str, whole: bytes, digits: data.Dataset, tmp_path: Path):
-    unit = mutated(train, old, new)
-    with pytest.raises(AssertionError):
-        check_both_phases(unit, whole, digits, tmp_path)
-
-
-def check_both_phases(unit: ModuleType, whole: bytes, digits: data.Dataset, tmp_path: Path) -> None:
-    for stop in (150, WAVES + 400):
-        check_resume(unit, stop, whole, digits, tmp_path / f"{stop}.npz")
-
-
-def test_planted_bug_in_the_fit(
-    whole: bytes, digits: data.Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_planted_bug(
+    unit: ModuleType,
+    old: str,
+    new: str,
+    whole: bytes,
+    digits: data.Dataset,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ):
-    unit = mutated(
-        regression,
-        'self._steps, self.epoch = int(arrays["fit_steps"])',
-        "self._steps, self.epoch = 0",
-    )
-    monkeypatch.setattr(regression, "WinnerFit", unit.WinnerFit)
+    mutant = mutated(unit, old, new)
+    if unit is job:
+        monkeypatch.setattr(train, "Job", mutant.Job)
+    else:
+        monkeypatch.setattr(regression, "WinnerFit", mutant.WinnerFit)
     with pytest.raises(AssertionError):
-        check_both_phases(train, whole, digits, tmp_path)
+        check_both_phases(whole, digits, tmp_path)
+
+
+def check_both_phases(whole: bytes, digits: data.Dataset, tmp_path: Path) -> None:
+    for stop in (150, WAVES + 400):
+        check_resume(stop, whole, digits, tmp_path / f"{stop}.npz")
 
 
 def test_threads_do_not_count(whole: bytes, digits: data.Dataset, tmp_path: Path, monkeypatch):
@@ -192,7 +190,7 @@ EDITS = {
 @pytest.mark.parametrize("edit", EDITS)
 def test_edited_checkpoint(edit: str, stopped: Path, digits: data.Dataset):
     name, change, message = EDITS[edit]
-    path = train.checkpoint_path(stopped)
+    path = job.checkpoint_path(stopped)
     arrays = archive.read(path, "checkpoint")
     changed = change(arrays[name])
     if changed is None:
@@ -262,10 +260,10 @@ def test_shifted_images_are_moved_by_at_most_a_pixel():
     built = small(shifts=1)
     images = np.zeros((500, 8, 8), np.uint8)
     images[:, 4, 3] = 9
-    moved = train._shift(images, built, 0)
+    moved = job.shift(images, built, 0)
     _, rows, columns = np.nonzero(moved)
     assert len(rows) == 500
     seen = set(zip((rows - 4).tolist(), (columns - 3).tolist(), strict=True))
     assert seen == {(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1)}
-    assert (moved != train._shift(images, built, 1)).any()
-    assert train._shift(images, small(), 0) is images
+    assert (moved != job.shift(images, built, 1)).any()
+    assert job.shift(images, small(), 0) is images
