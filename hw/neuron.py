@@ -21,8 +21,8 @@ def planes(column: ColumnConfig) -> int:
 class Neuron(Unit):
     """p synapses, their sum, and the weights behind them.
 
-    `fire` follows a step 2 clocks (`Potential`) and ``synapse_cycles`` later. The weight at the door of the ring passes
-    the update unit, or is replaced by `row`, when the ring rotates.
+    `fire` follows a step 2 clocks (`Potential`) and ``synapse_cycles`` later. When the ring
+    rotates, the weight at its door passes the update unit, or is replaced by `row`.
 
     Parameters
     ----------

@@ -5,16 +5,11 @@ from amaranth.lib.wiring import In, Out
 
 from racewave.hw.hierarchy import Unit
 
-__all__ = ["Potential", "count_bits", "excess_bits"]
+__all__ = ["Potential", "add_up", "compress", "excess_bits"]
 
 
 # Bits per weight at the register inside the tree: half of the delay before it, half behind.
 MIDDLE = 4
-
-
-def count_bits(synapses: int, w_bits: int, planes: int) -> int:
-    """Bits of the largest sum that one step can add."""
-    return (synapses * ((1 << planes) - 1)).bit_length()
 
 
 def excess_bits(synapses: int, planes: int) -> int:
@@ -45,6 +40,12 @@ def compress(m: Module, rows: list[Value], most: int, prefix: str) -> list[Value
         rows = [Cat(*parts) for parts in result if sum(len(part) for part in parts)]
         level += 1
     return rows
+
+
+def add_up(m: Module, rows: list[Value], prefix: str) -> Value:
+    """Sum of vectors of bits, the n-th of weight 2**n."""
+    rows = compress(m, rows, 2, prefix)
+    return Cat(row[0] for row in rows) + Cat(row[1] if len(row) > 1 else 0 for row in rows)
 
 
 class Potential(Unit):

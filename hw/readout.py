@@ -14,7 +14,7 @@ __all__ = ["Readout", "readout_cycles"]
 
 def readout_cycles(columns: int, k: int, classes: int) -> int:
     """Clocks from `start` to `done`, both included."""
-    return columns * k + classes + 4
+    return columns * k + classes + 3
 
 
 class Readout(Unit):

@@ -5,9 +5,17 @@ from amaranth.lib.wiring import In, Out
 
 from racewave.golden.config import ColumnConfig
 from racewave.hw.hierarchy import Unit
-from racewave.hw.potential import excess_bits
+from racewave.hw.potential import add_up, excess_bits
 
-__all__ = ["Wta", "lowest"]
+__all__ = ["Wta", "hold_cycles", "lowest"]
+
+
+def hold_cycles(column: ColumnConfig) -> int:
+    """Clocks for which the k-WTA may stop a wave, at most."""
+    if column.tie == "index":
+        return column.k - 1
+    bits = column.w_bits if column.response == "snl" else 1
+    return 0 if column.q == 1 else excess_bits(column.p, bits) + column.k
 
 
 def lowest(bits: Value) -> Value:
@@ -23,8 +31,8 @@ class Wta(Unit):
     places for all, else in a contest over their potentials, bit by bit from the top, then lowest
     index first. While more than one clock is needed, `hold` stops the wave.
 
-    Latency: times and winners one clock after `decide`. At most k - 1 clocks of `hold` in a wave
-    with tie "index", ``excess_bits + k`` with tie "potential", none for k 1 with tie "index".
+    Latency: times and winners one clock after `decide`. `hold` lasts `hold_cycles` in a wave at
+    most: k - 1 clocks with tie "index", ``excess_bits + k`` with tie "potential".
 
     Parameters
     ----------
@@ -108,12 +116,13 @@ class Wta(Unit):
         rivals = Signal(q)  # still in the contest
         bit = Signal(range(self.excess_bits))
 
-        def count(bits: Value) -> Value:
-            return sum(bits[1:], start=bits[0]) if k > 1 else bits.any()
+        def count(bits: Value, name: str) -> Value:
+            return add_up(m, [bits], name) if k > 1 else bits.any()
 
+        firing_count = count(firing, "firing")
         with m.FSM(name="contest"):
             with m.State("STEP"):
-                crowded = count(firing) > places if k > 1 else (firing & ~lowest(firing)).any()
+                crowded = firing_count > places if k > 1 else (firing & ~lowest(firing)).any()
                 with m.If(self.decide & (places != 0)):
                     with m.If(crowded):
                         m.d.comb += self.hold.eq(1)
@@ -121,7 +130,7 @@ class Wta(Unit):
                         m.next = "POTENTIAL"
                     with m.Else():
                         m.d.comb += wins.eq(firing)
-                        m.d.sync += places.eq(places - count(firing))
+                        m.d.sync += places.eq(places - firing_count)
             with m.State("POTENTIAL"):
                 # The winners lie among the rivals with this bit set, or are all of those and more.
                 m.d.comb += self.hold.eq(1)
@@ -129,11 +138,12 @@ class Wta(Unit):
                 m.d.comb += larger.eq(
                     rivals & Cat(excess.bit_select(bit, 1) for excess in self.excess)
                 )
-                with m.If(count(larger) >= places):
+                larger_count = count(larger, "larger")
+                with m.If(larger_count >= places):
                     m.d.sync += rivals.eq(larger)
                 with m.Else():
                     m.d.comb += wins.eq(larger)
-                    m.d.sync += [rivals.eq(rivals & ~larger), places.eq(places - count(larger))]
+                    m.d.sync += [rivals.eq(rivals & ~larger), places.eq(places - larger_count)]
                 m.d.sync += bit.eq(bit - 1)
                 with m.If(bit == 0):
                     m.next = "INDEX"
