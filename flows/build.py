@@ -129,6 +129,7 @@ def build(
     tools.check(*TOOLS[board.family])
     check_registers(model.config, board)
     files.check_place(Path(out).absolute(), out)
+    tools.prepare("yosys", tell)
     tell(f"{model.config.name}: Verilog of the board top")
     verilog = design(model, board)
     pin_file, pins = boards.constraints(board)

@@ -13,7 +13,7 @@ __all__ = ["page", "ports"]
 MEANING = {
     "clk": "clock, rising edge",
     "rst": "synchronous reset, active high; weights survive it",
-    "s_axis_volley_tdata": "time code of every input line, line 0 in the low bits; held until taken",
+    "s_axis_volley_tdata": "time code of every input line, line 0 low; held until taken",
     "s_axis_volley_tvalid": "a volley waits",
     "s_axis_volley_tready": "the volley is taken: last clock of its wave",
     "m_axis_result_tdata": "time code of every neuron, column by column{class_text}",
@@ -43,7 +43,7 @@ def ports(verilog: str, top: str) -> list[tuple[str, str, int]]:
     >>> ports("module m (\\n  input wire clk,\\n  output reg [7:0] x = 8'd0\\n);", "m")
     [('clk', 'input', 1), ('x', 'output', 8)]
     """
-    head = re.search(rf"^module {re.escape(top)} \((.*?)\);", verilog, re.DOTALL | re.MULTILINE)
+    head = re.search(rf"^module {re.escape(top)} \((.*?)\);", verilog, re.S | re.M)
     if head is None:
         raise ValueError(f"verilog must hold a module {top}")
     return [
@@ -62,61 +62,57 @@ def page(config: Config, verilog: str) -> str:
         Its exported text.
     """
     column, layout = config.column, Layout(config)
-    classes = f", then the class ({layout.class_bits} bits)" if config.readout else ""
-    lines = [
-        f"# {config.module_name}",
-        "",
-        f"{config.description or config.name}. Config `{config.hash}`: {config.columns} columns of "
-        f"{column.q} neurons with {column.p} synapses each, {config.lines} input lines.",
-        "Streams follow AXI4-Stream: a beat passes when valid and ready are high at a rising edge.",
-        "",
-        "## Ports",
-        "",
-        "| port | direction | bits | meaning |",
-        "|---|---|---:|---|",
-    ]
-    for name, direction, bits in ports(verilog, config.module_name):
-        meaning = MEANING[name].format(class_text=classes)
-        lines.append(f"| `{name}` | {direction} | {bits} | {meaning} |")
-    lines += [
-        "",
-        "## Packing",
-        "",
-        f"* A time code has {column.time_bits} bits: 0..{column.steps - 1}, or {column.none} for "
-        "no spike. "
-        + (
-            "An input line spikes at 0 or never."
-            if column.t_in == 1
-            else f"An input line spikes at 0..{column.t_in - 1} or never."
-        ),
-        f"* Row `c * {column.p} + i` holds the weights of input line `i` of column `c`: neuron `j` "
-        f"in bits `j * {column.w_bits}` and up.",
-    ]
+    class_text = f", then the class ({layout.class_bits} bits)" if config.readout else ""
+    found = {name: row for name, *row in ports(verilog, config.module_name)}
+    table = "\n".join(
+        f"| `{name}` | {found[name][0]} | {found[name][1]} | {text.format(class_text=class_text)} |"
+        for name, text in MEANING.items()
+    )
+    spikes = "0" if column.t_in == 1 else f"0..{column.t_in - 1}"
+    learning = f"| learning | {wave_cycles(config, learn=True)} |\n"
+    readout = ""
     if config.readout:
-        lines.append(
-            f"* Row `{layout.weight_rows} + c * {column.q} + j` holds the read-out weights of "
-            f"neuron `j` of column `c`: class `n` in bits `n * {config.readout.bits}` and up, "
-            "two's complement."
+        readout = (
+            f"* Row `{layout.weight_rows} + c * {column.q} + j`: read-out of neuron `j` of column "
+            f"`c`, class `n` in bits\n  `n * {config.readout.bits}` and up, two's complement. "
+            "The Verilog starts with them.\n"
         )
-    lines += [
-        f"* `weights.hex`{' and `readout.hex`' if config.readout else ''} hold the same rows, one "
-        "word per line for `$readmemh`. Weights are 0 at power-up until they are written"
-        + ("; the read-out is in the Verilog." if config.readout else "."),
-        "",
-        "## Latency",
-        "",
-        "A volley is one wave. Clocks from the beginning of a wave to its result:",
-        "",
-        "| wave | clocks |",
-        "|---|---:|",
-        f"| frozen | {wave_cycles(config)} |",
-    ]
+    return f"""# {config.module_name}
+
+{config.description or config.name}. Config `{config.hash}`: {config.columns} columns of
+{column.q} neurons with {column.p} synapses each, {config.lines} input lines.
+Streams follow AXI4-Stream: a beat passes when valid and ready are high at a rising edge.
+
+## Ports
+
+| port | direction | bits | meaning |
+|---|---|---:|---|
+{table}
+
+## Packing
+
+* A time code has {column.time_bits} bits: 0..{column.steps - 1}, or {column.none} for no spike.
+  An input line spikes at {spikes} or never.
+* Row `c * {column.p} + i`: weights of input line `i` of column `c`, neuron `j` in bits
+  `j * {column.w_bits}` and up. They are 0 at power-up until they are written.
+{readout}* The `.hex` files hold these rows, one word per line, as `$readmemh` reads them.
+
+## Latency
+
+A volley is one wave. Clocks from its first to its last:
+
+| wave | clocks |
+|---|---:|
+| frozen | {wave_cycles(config)} |
+{learning if config.hardware.learning else ""}
+{_more(config)}"""
+
+
+def _more(config: Config) -> str:
+    column = config.column
+    reasons = []
+    if column.tie == "potential" or column.k > 1:
+        reasons.append("neurons compete for the last places of a k-WTA")
     if config.hardware.learning:
-        lines.append(f"| learning | {wave_cycles(config, learn=True)} |")
-    lines += [
-        "",
-        "More when several neurons compete for the last places of a k-WTA by potential, and in a",
-        "learning wave that begins before its random decisions are drawn "
-        f"({column.draws} clocks after the last).",
-    ]
-    return "\n".join(lines) + "\n"
+        reasons.append(f"it learns before its {column.draws} random decisions are drawn")
+    return f"A wave takes more when {', or when '.join(reasons)}.\n" if reasons else ""

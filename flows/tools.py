@@ -6,11 +6,14 @@ The wheels hold WebAssembly programs, which compile themselves at their first st
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import importlib.util
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,7 +25,7 @@ import platformdirs
 
 from racewave.golden.errors import BadInput
 
-__all__ = ["TOOLS", "Tool", "ToolError", "check", "run", "stop_all", "versions"]
+__all__ = ["TOOLS", "Tool", "ToolError", "check", "prepare", "run", "stop_all", "versions"]
 
 Say = Callable[[str], None]
 
@@ -147,10 +150,35 @@ def run(name: str, arguments: list[str], folder: Path, log: Path, say: Say | Non
     ToolError
         It ended with an error.
     """
+    prepare(name, say)
+    return _start(TOOLS[name], arguments, folder, log)
+
+
+def prepare(name: str, say: Say | None = None) -> None:
+    """Let a tool compile itself, alone, if this is its first start.
+
+    Two processes that compile the same tool at once could leave a broken copy behind.
+    """
     tool = TOOLS[name]
     check(name)
-    if say is not None and not tool.compiled():
-        say(f"{name}: first start, the tool compiles itself (once; yosys takes half a minute)")
+    if tool.compiled():
+        return
+    root = Path(platformdirs.user_cache_dir("racewave"))
+    root.mkdir(parents=True, exist_ok=True)
+    with (root / f"{tool.package}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if tool.compiled():
+            return
+        if say is not None:
+            say(f"{name}: first start, compiles itself (once; yosys takes half a minute)")
+        with tempfile.TemporaryDirectory() as folder:
+            log = Path(folder) / "log"
+            # Any start compiles; packers know no --version and end with an error.
+            with contextlib.suppress(ToolError):
+                _start(tool, ["--version"], Path(folder), log)
+
+
+def _start(tool: Tool, arguments: list[str], folder: Path, log: Path) -> str:
     program = f"import sys, {tool.package} as t; sys.exit(t.{tool.function}(sys.argv[1:]))"
     with log.open("w", encoding="utf-8") as file:
         process = subprocess.Popen(
@@ -172,7 +200,7 @@ def run(name: str, arguments: list[str], folder: Path, log: Path, say: Say | Non
                 process.wait()
     text = log.read_text(encoding="utf-8", errors="replace")
     if status:
-        raise ToolError(f"{name} ended with status {status}:\n{_complaint(text)}")
+        raise ToolError(f"{tool.name} ended with status {status}:\n{_complaint(text)}")
     return text
 
 

@@ -1,0 +1,138 @@
+"""One experiment on one level of abstraction."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from racewave.flows.inputs import Experiment
+from racewave.golden import network
+from racewave.golden.errors import BadInput, nearest
+from racewave.golden.network import Result
+
+__all__ = ["LEVELS", "Summary", "check_level", "run", "summarise"]
+
+LEVELS = ("golden", "rtl")
+LATER = ("gates", "bitstream", "board")  # named already, so that the answer can be precise
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What came out of a run, in short.
+
+    Parameters
+    ----------
+    config, hash, on, source
+        What was played, where.
+    waves, learn
+        How many, and with STDP.
+    spikes
+        Winners of all waves.
+    seconds
+        Time it took.
+    correct, accuracy
+        Against the labels, in waves and per cent; None without read-out or labels.
+    cycles
+        Fewest and most clock cycles of a wave; None where no hardware ran.
+    """
+
+    config: str
+    hash: str
+    on: str
+    source: str
+    waves: int
+    learn: bool
+    spikes: int
+    seconds: float
+    correct: int | None = None
+    accuracy: float | None = None
+    cycles: tuple[int, int] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for `--json`."""
+        return asdict(self)
+
+
+def check_level(on: str) -> None:
+    """Refuse a level that is not there; raises `BadInput`."""
+    if on in LATER:
+        raise BadInput(f"level must be {' or '.join(LEVELS)}, not '{on}', which is not there yet")
+    if on not in LEVELS:
+        raise BadInput(f"level must be {' or '.join(LEVELS)}, not '{on}'{nearest(on, LEVELS)}")
+
+
+def run(
+    experiment: Experiment,
+    on: str = "golden",
+    learn: bool = False,
+    simulator: str | None = None,
+    waves: Path | None = None,
+    on_waves: Callable[[int], None] | None = None,
+) -> tuple[Result, Summary]:
+    """Play an experiment; the result is the same on every level, `cycles` aside.
+
+    Parameters
+    ----------
+    experiment
+        Model and volleys.
+    on
+        "golden" or "rtl".
+    learn
+        With STDP.
+    simulator, waves
+        For "rtl": which simulator, and a file for the waves.
+    on_waves
+        Called with the number of waves played since the last call.
+
+    Raises
+    ------
+    BadInput
+        Unknown level, or something that does not fit.
+    """
+    check_level(on)
+    if waves is not None and on != "rtl":
+        raise BadInput(f"--waves must come with --on rtl, not with --on {on}")
+    begin = time.perf_counter()
+    if on == "golden":
+        result = network.run(experiment.model, experiment.times, learn)
+    else:
+        from racewave.sim import rtl  # needs a simulator
+
+        result = rtl.run(
+            experiment.model,
+            experiment.times,
+            learn,
+            simulator=simulator,
+            waves=waves,
+            on_waves=on_waves,
+        )
+    return result, summarise(experiment, result, on, learn, time.perf_counter() - begin)
+
+
+def summarise(
+    experiment: Experiment, result: Result, on: str, learn: bool, seconds: float
+) -> Summary:
+    """Count what a run gave."""
+    config, labels = experiment.model.config, experiment.labels
+    correct = accuracy = cycles = None
+    if result.classes is not None and labels is not None and len(labels):
+        correct = int((result.classes == labels).sum())
+        accuracy = round(100 * correct / len(labels), 2)
+    if result.cycles is not None and len(result.cycles):
+        cycles = (int(result.cycles.min()), int(result.cycles.max()))
+    return Summary(
+        config=config.name,
+        hash=config.hash,
+        on=on,
+        source=experiment.source,
+        waves=len(experiment.times),
+        learn=learn,
+        spikes=int((result.times != config.column.none).sum()),
+        seconds=round(seconds, 3),
+        correct=correct,
+        accuracy=accuracy,
+        cycles=cycles,
+    )
