@@ -1,8 +1,10 @@
 """The loops of the fast form, compiled by numba on first use and then kept in its cache.
 
 A weight is stored as a thermometer across bit planes: bit i of plane l of a neuron tells whether
-``w[i] > l``, and 64 synapses share a word. A rise of a ramp is then the number of ones in (lines
-that spiked ``l`` steps ago) & (plane l), and STDP moves 64 weights with a few logic operations.
+``w[i] > l``. 64 synapses share a word; the neurons of a column lie next to each other. A ramp rises
+by the number of ones in (lines that spiked ``l`` steps ago) & (plane l), and STDP moves 64 weights
+with a few logic operations.
+
 The kernels live in a module of their own because the cache remembers the name a module was
 imported by. `racewave.golden.fast` calls them.
 """
@@ -35,17 +37,17 @@ def to_planes(weights: np.ndarray, w_max: int) -> np.ndarray:
     Parameters
     ----------
     weights
-        ... x p, 0..w_max.
+        ... x q x p, 0..w_max.
 
     Returns
     -------
     numpy.ndarray
-        uint64, ... x w_max x words; bit i of word n stands for synapse ``64 n + i``.
+        uint64, ... x w_max x words x q; bit i of word n stands for synapse ``64 n + i``.
 
     Examples
     --------
-    >>> to_planes(np.array([2, 0, 1]), w_max=2).tolist()
-    [[5], [1]]
+    >>> to_planes(np.array([[2, 0, 1]]), w_max=2).tolist()
+    [[[5]], [[1]]]
     """
     p = weights.shape[-1]
     bits = weights[..., None, :] > np.arange(w_max)[:, None]
@@ -53,18 +55,19 @@ def to_planes(weights: np.ndarray, w_max: int) -> np.ndarray:
     padded = np.zeros((*bits.shape[:-1], room), np.bool_)
     padded[..., :p] = bits
     packed = np.packbits(padded, axis=-1, bitorder="little")
-    return packed.view("<u8").astype(np.uint64)
+    words = packed.view("<u8").astype(np.uint64)  # ... x q x w_max x words
+    return np.ascontiguousarray(np.moveaxis(words, -3, -1))
 
 
 def to_weights(planes: np.ndarray, p: int) -> np.ndarray:
-    """Turn bit planes back into weights: uint8, ... x p.
+    """Turn bit planes back into weights: uint8, ... x q x p.
 
     Examples
     --------
-    >>> to_weights(to_planes(np.array([2, 0, 1]), w_max=2), p=3).tolist()
-    [2, 0, 1]
+    >>> to_weights(to_planes(np.array([[2, 0, 1]]), w_max=2), p=3).tolist()
+    [[2, 0, 1]]
     """
-    octets = np.ascontiguousarray(planes.astype("<u8")).view(np.uint8)
+    octets = np.ascontiguousarray(np.moveaxis(planes, -1, -3), "<u8").view(np.uint8)
     bits = np.unpackbits(octets, axis=-1, bitorder="little")[..., :p]
     return bits.sum(axis=-2, dtype=np.uint8)
 
@@ -95,20 +98,20 @@ def draw(state, prob_bits, limits, hits):
 @_jit
 def _rise(planes, c, j, word, who, certain, hits, wave):
     """Add 1 to the weights of the synapses `who` whose value the draws allow to rise."""
-    for w in range(planes.shape[2] - 1, -1, -1):
+    for w in range(planes.shape[1] - 1, -1, -1):
         if certain or hits[wave, 5 + w]:
-            below = who if w == 0 else who & planes[c, j, w - 1, word]
-            planes[c, j, w, word] |= below  # those at w reach w + 1, those above are there already
+            below = who if w == 0 else who & planes[c, w - 1, word, j]
+            planes[c, w, word, j] |= below  # those at w reach w + 1, those above are there already
 
 
 @_jit
 def _fall(planes, c, j, word, who, certain, hits, wave):
     """Take 1 from the weights of the synapses `who` whose value the draws allow to fall."""
-    w_max = planes.shape[2]
+    w_max = planes.shape[1]
     for w in range(1, w_max + 1):
         if certain or hits[wave, 6 + w_max + w]:
-            above = np.uint64(0) if w == w_max else planes[c, j, w, word]
-            planes[c, j, w - 1, word] &= ~(who & ~above)
+            above = np.uint64(0) if w == w_max else planes[c, w, word, j]
+            planes[c, w - 1, word, j] &= ~(who & ~above)
 
 
 @_jit
@@ -133,7 +136,7 @@ def _inhibit(potential, theta, y, none, left, by_potential, t):
 def play(volleys, fields, planes, out, base, hits, settings):
     """Play a block of waves on some columns, column by column; `planes` and `out` are written."""
     theta, t_in, steps, none, k, ramp, by_potential, gated_search, learn = settings
-    columns, q, w_max, words = planes.shape
+    columns, w_max, words, q = planes.shape
     p = fields.shape[1]
     spikes = np.zeros((t_in + 1, words), np.uint64)  # lines by step; the last row: never
     potential = np.zeros(q, np.int64)
@@ -159,17 +162,16 @@ def play(volleys, fields, planes, out, base, hits, settings):
             y[:] = none
             left = k
             for t in range(steps):
-                reached = False
-                first = max(0, t - w_max + 1) if ramp else t
+                for s in range(max(0, t - w_max + 1) if ramp else t, min(t + 1, t_in)):
+                    for level in range(t - s if ramp else 0, t - s + 1 if ramp else w_max):
+                        for word in range(words):
+                            came = spikes[s, word]
+                            for j in range(q):  # a vector of neurons at a time
+                                potential[j] += _ones(came & planes[c, level, word, j])
+                highest = 0
                 for j in range(q):
-                    v = potential[j]
-                    for s in range(first, min(t + 1, t_in)):
-                        for level in range(t - s if ramp else 0, t - s + 1 if ramp else w_max):
-                            for word in range(words):
-                                v += _ones(spikes[s, word] & planes[c, j, level, word])
-                    potential[j] = v
-                    reached |= v >= theta
-                if reached:
+                    highest = max(highest, potential[j])
+                if highest >= theta:
                     left = _inhibit(potential, theta, y, none, left, by_potential, t)
                     if left == 0:
                         break
@@ -188,7 +190,7 @@ def _reward(planes, c, j, spikes, y, hits, wave):
     """STDP of a neuron that won at `y`: capture, minus or backoff for every synapse."""
     t_in = spikes.shape[0] - 1
     certain = hits[wave, 4]
-    for word in range(planes.shape[3]):
+    for word in range(planes.shape[2]):
         early = np.uint64(0)
         late = np.uint64(0)
         for s in range(t_in):
@@ -207,7 +209,7 @@ def _reward(planes, c, j, spikes, y, hits, wave):
 @_jit
 def _search(planes, c, j, spikes, hits, wave, gated):
     """STDP of a neuron that did not win: search for every synapse that got a spike."""
-    for word in range(planes.shape[3]):
+    for word in range(planes.shape[2]):
         came = np.uint64(0)
         for s in range(spikes.shape[0] - 1):
             came |= spikes[s, word]

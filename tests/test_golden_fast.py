@@ -153,5 +153,5 @@ def test_planes_keep_weights():
     for p, w_max in ((1, 1), (63, 7), (64, 8), (65, 127), (130, 3)):
         weights = rng.integers(0, w_max, (2, 3, p), np.uint8, endpoint=True)
         planes = kernels.to_planes(weights, w_max)
-        assert planes.shape == (2, 3, w_max, -(-p // 64))
+        assert planes.shape == (2, w_max, -(-p // 64), 3)
         np.testing.assert_array_equal(kernels.to_weights(planes, p), weights)
