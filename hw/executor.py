@@ -102,19 +102,21 @@ class Executor(Unit):
 
         acting = Signal()  # second pass
         executed = Signal(8)  # number of the frame executed last
-        wrong = Signal()  # something is out of range
+        wrong = Signal(reset_less=True)  # something is out of range
+        taken = Signal()  # the result or row has been sent
         pending = Signal()  # the network has not yet taken the volley
 
         end, take = self.i_end, self.o_next
-        fresh = Signal()  # i_data is the byte to take
+        fresh = Signal(reset_less=True)  # i_data is the byte to take
 
         # What the payload is made of, a head, a row or a volley: shifted in, last byte at the top.
-        item = Signal(8 * max(layout.volley_bytes, layout.row_bytes, 3))
-        place = Signal(range(max(len(item) // 8, layout.result_bytes, STATUS_BYTES) + 1))
+        item = Signal(8 * max(layout.volley_bytes, layout.row_bytes, 3), reset_less=True)
+        bytes_max = max(len(item) // 8, layout.result_bytes, STATUS_BYTES)
+        place = Signal(range(bytes_max + 1), reset_less=True)
         last = Signal.like(place)
-        address = Signal(range(layout.rows + 1))
-        beyond = Signal()  # the address has more bits than that
-        count = Signal(8)  # rows still to be read, or statuses still to be sent
+        address = Signal(range(layout.rows + 1), reset_less=True)
+        beyond = Signal(reset_less=True)  # the address has more bits than that
+        count = Signal(8, reset_less=True)  # rows still to be read, or statuses still to be sent
 
         is_status = self.i_command == Command.STATUS
         is_write = self.i_command == Command.WRITE
@@ -142,7 +144,8 @@ class Executor(Unit):
                 m.d.sync += place.eq(0)
                 m.next = then
 
-        m.d.sync += fresh.eq(~take)
+        m.d.sync += [fresh.eq(~take), taken.eq(0)]
+        m.d.comb += [self.replies.ready.eq(taken), self.results.ready.eq(taken)]
         with m.If(take):
             m.d.sync += item.eq(Cat(item[8:], self.i_data))
         with m.If(self.volleys.ready):
@@ -242,7 +245,7 @@ class Executor(Unit):
                 with m.If(self.o.valid & self.o.ready):
                     step("COUNT")
                     with m.If(place == last):
-                        m.d.comb += [self.replies.ready.eq(1), self.results.ready.eq(1)]
+                        m.d.sync += taken.eq(1)
                         with m.If(is_volleys):
                             m.next = "ITEM"
             with m.State("FINISH"):

@@ -94,7 +94,7 @@ class FrameReceiver(Unit):
         m = Module()
 
         byte = self.i_byte
-        crc, next_crc = Signal(16), Signal(16)
+        crc, next_crc = Signal(16, reset_less=True), Signal(16)
         address = self.o_address
         end = Signal.like(address, init=self.buffer + self.boot_bytes if self.boot_bytes else 0)
         booting = Signal(init=self.boot_bytes > 0)
@@ -238,7 +238,7 @@ class FrameSender(Unit):
         m = Module()
 
         byte, length = self.o.payload, Signal(16)
-        crc = Signal(16)
+        crc = Signal(16, reset_less=True)
         sent = self.o.valid & self.o.ready
 
         m.d.comb += length.eq(Mux(self.i_error, 1, self.i_length))

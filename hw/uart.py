@@ -68,14 +68,14 @@ class UartReceiver(Unit):
     def elaborate(self, platform):
         m = Module()
 
-        early = Signal(init=1)  # may be metastable
-        line = Signal(init=1)
-        before = Signal(init=1)
+        early = Signal(init=1, reset_less=True)  # may be metastable
+        line = Signal(init=1, reset_less=True)
+        before = Signal(init=1, reset_less=True)
         active = Signal()
-        timer = Signal(range(self.divisor))  # from the edge of a bit
+        timer = Signal(range(self.divisor), reset_less=True)  # from the edge of a bit
         tick = Signal()
         # Start bit and data. The start bit, a zero, tells by its arrival that all are there.
-        bits = Signal(9, init=-1)
+        bits = Signal(9, init=-1, reset_less=True)
         silence = Signal(self.quiet_bits.bit_length())
 
         m.d.comb += tick.eq(timer == self.divisor // 2 - 1)
@@ -128,7 +128,7 @@ class UartTransmitter(Unit):
     def elaborate(self, platform):
         m = Module()
 
-        timer = Signal(range(self.divisor))
+        timer = Signal(range(self.divisor), reset_less=True)
         tick = Signal()
         # What is still to be sent; the topmost one is the stop bit, with zeros above it.
         bits = Signal(10, init=1)
