@@ -116,9 +116,7 @@ class Control(Unit):
             with m.Elif(self.run):
                 m.d.sync += [self.step.eq(self.step + 1), stepping.eq(1)]
             for pipe in (valid, lasts, numbers):
-                m.d.sync += [
-                    after.eq(before) for before, after in itertools.pairwise(pipe)
-                ]
+                m.d.sync += [after.eq(before) for before, after in itertools.pairwise(pipe)]
         stepped = Signal()  # the k-WTA has decided the last step
         m.d.comb += [
             self.add.eq(valid[-2]),

@@ -23,14 +23,14 @@ def unpack(word: int, count: int, bits: int) -> list[int]:
     return [(word >> (n * bits)) & ((1 << bits) - 1) for n in range(count)]
 
 
-def simulate(unit, bench: Callable, *background: Callable) -> None:
+def simulate(unit, bench: Callable, *background: Callable, watchdog: int = WATCHDOG) -> None:
     """Run a bench on a unit until the bench has finished."""
     simulator = Simulator(unit)
     simulator.add_clock(1e-6, if_exists=True)
     simulator.add_testbench(bench)
     for other in background:
         simulator.add_testbench(other, background=True)
-    for _ in range(WATCHDOG):
+    for _ in range(watchdog):
         if not simulator.advance():
             return
     raise TimeoutError(f"{type(unit).__name__} does not come to an end")
