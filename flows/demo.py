@@ -120,39 +120,26 @@ def _steps(
 ) -> list[dict[str, Any]]:
     """Rows of the table that ends the demo."""
     beside = ", ".join(f"{name} {value} %" for name, value in trained["baselines"].items())
+    accuracy = f"{trained['accuracy']} % of {trained['tested']} test images ({beside})"
+    verdict = "equal to golden" if equal else "DIFFERS from golden"
+    lock_step = "equal" if compared["equal"] else "NOT equal"
+    checked = f"{compared['checked']} waves, every time, class and weight {lock_step}"
     rows = [
-        (
-            f"train {NETWORK}",
-            f"{trained['accuracy']} % of {trained['tested']} test images ({beside})",
-            trained["column_seconds"] + trained["readout_seconds"],
-        ),
+        (f"train {NETWORK}", accuracy, trained["column_seconds"] + trained["readout_seconds"]),
         ("run on golden", f"{golden.accuracy} % of {golden.waves} images", golden.seconds),
-        (
-            "run on rtl",
-            f"{rtl.accuracy} %, {'equal to golden' if equal else 'DIFFERS from golden'}, "
-            f"{rtl.cycles[1]} cycles per image",
-            rtl.seconds,
-        ),
-        (
-            "cosim, learning",
-            f"{compared['checked']} waves, every time, class and weight "
-            f"{'equal' if compared['equal'] else 'NOT equal'} on {compared['simulator']}",
-            compared["seconds"],
-        ),
+        ("run on rtl", f"{verdict}, {rtl.cycles[1]} cycles per image", rtl.seconds),
+        ("cosim, learning", f"{checked} on {compared['simulator']}", compared["seconds"]),
     ]
     for board, built in builds.items():
         report = built.report
         cells = report["resources"]["cells"]
-        rows.append(
-            (
-                f"build {report['config']} for {board}",
-                f"{cells['used']:,} of {cells['available']:,} cells, "
-                f"{report['core']['luts_per_synapse']} LUT4 per synapse, "
-                f"Fmax {report['timing']['fmax_mhz']} MHz, {report['image']['us']} us per image"
-                f"{' (cached)' if built.cached else ''}",
-                built.seconds,
-            )
-        )
+        facts = [
+            f"{cells['used']:,} of {cells['available']:,} cells",
+            f"{report['core']['luts_per_synapse']} LUT4 per synapse",
+            f"Fmax {report['timing']['fmax_mhz']} MHz",
+            f"{report['image']['us']} us per image{' (cached)' if built.cached else ''}",
+        ]
+        rows.append((f"build {report['config']} for {board}", ", ".join(facts), built.seconds))
     return [
         {"step": step, "result": text, "seconds": round(seconds, 1)} for step, text, seconds in rows
     ]
