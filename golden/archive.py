@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import tempfile
+import secrets
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -45,8 +45,9 @@ def write(path: str | Path, arrays: Mapping[str, np.ndarray]) -> None:
     [0, 1, 2]
     """
     path = Path(path)
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
     try:
-        handle, beside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        handle = os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
     except OSError as error:
         raise BadInput(f"output file '{path}' cannot be written: {error.strerror}") from None
     try:
@@ -58,7 +59,6 @@ def write(path: str | Path, arrays: Mapping[str, np.ndarray]) -> None:
                 entry.compress_type = zipfile.ZIP_DEFLATED
                 entry.external_attr = 0o644 << 16
                 bundle.writestr(entry, buffer.getvalue())
-        os.chmod(beside, 0o666 & ~_umask())
         os.replace(beside, path)
     except OSError as error:
         raise BadInput(f"output file '{path}' cannot be written: {error.strerror}") from None
@@ -131,9 +131,3 @@ def _read_array(bundle: zipfile.ZipFile, entry: zipfile.ZipInfo, what: str) -> n
         return np.zeros(shape, dtype)
     flat = np.frombuffer(body, dtype)
     return flat.reshape(shape[::-1]).T.copy() if fortran else flat.reshape(shape).copy()
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -21,10 +21,14 @@ BLOCK = 512  # waves per block: volleys of a block stay in the cache
 
 
 def threads() -> int:
-    """Processors this process may use; results never depend on it."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """Threads to use: the processors of this process, at most ``$NUMBA_NUM_THREADS`` of them.
+
+    Results never depend on it.
+    """
+    affine = hasattr(os, "sched_getaffinity")
+    here = len(os.sched_getaffinity(0)) if affine else os.cpu_count() or 1
+    wish = os.environ.get("NUMBA_NUM_THREADS", "")
+    return max(1, min(here, int(wish))) if wish.isdigit() else here
 
 
 def run_layer(

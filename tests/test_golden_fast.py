@@ -87,6 +87,15 @@ def test_threads_and_blocks():
     check_threads(fast)
 
 
+def test_threads_can_be_limited(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("NUMBA_NUM_THREADS", raising=False)
+    all_of_them = fast.threads()
+    assert all_of_them >= 1
+    for wish, expected in (("1", 1), ("0", 1), ("9999", all_of_them), ("some", all_of_them)):
+        monkeypatch.setenv("NUMBA_NUM_THREADS", wish)
+        assert fast.threads() == expected
+
+
 def test_waves_are_shared_out_when_columns_are_few():
     rng = np.random.default_rng(6)
     column = config.ColumnConfig(p=8, q=3, theta=9)

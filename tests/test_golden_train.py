@@ -24,6 +24,11 @@ def small(**changes: object) -> config.Config:
     return config.from_dict(tables)
 
 
+@pytest.fixture(autouse=True)
+def few_steps(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(train, "PIXEL_STEPS", 500)
+
+
 @pytest.fixture(scope="module")
 def digits() -> data.Dataset:
     return data.load("digits")
