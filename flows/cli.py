@@ -45,7 +45,7 @@ def execute(arguments: list[str]) -> int:
 
         tools.stop_all()
         return complain("interrupted", INTERRUPTED)
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):  # click ends like this when the reader has left
         return DONE
     except ModuleNotFoundError as error:
         name = (error.name or "").partition(".")[0]

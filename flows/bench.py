@@ -1,0 +1,57 @@
+"""Figures that racewave publishes, each beside a baseline measured in the same run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from racewave.flows import bench_area, bench_golden, bench_sim, bench_verilog
+from racewave.flows.console import Console
+from racewave.golden.errors import BadInput, nearest
+
+__all__ = ["BENCHES", "bench"]
+
+Measure = Callable[[str | None, Console], list[dict[str, Any]]]
+
+BENCHES: dict[str, Measure] = {
+    "accuracy": bench_golden.accuracy,
+    "golden": bench_golden.speed,
+    "verilog": bench_verilog.generation,
+    "area": bench_area.area,
+    "cosim": bench_sim.cosim,
+}
+
+
+def bench(
+    names: Iterable[str] = (), data_dir: str | None = None, show: Console | None = None
+) -> list[dict[str, Any]]:
+    """Measure.
+
+    Parameters
+    ----------
+    names
+        Some of `BENCHES`; all if none is given.
+    data_dir
+        Where to look for MNIST first.
+    show
+        Told what goes on.
+
+    Returns
+    -------
+    list of dict
+        Rows: `name`, `value`, `unit`, `baseline` (what it is compared with), `baseline_value`,
+        `ratio` (how many times better than the baseline) and `seeds` (None where nothing is drawn).
+
+    Raises
+    ------
+    BadInput
+        An unknown name, or data that are missing.
+    """
+    wanted = list(names) or list(BENCHES)
+    for name in wanted:
+        if name not in BENCHES:
+            raise BadInput(f"bench must be known, not '{name}'{nearest(name, BENCHES)}")
+    rows: list[dict[str, Any]] = []
+    for name in wanted:
+        rows += BENCHES[name](data_dir, show or Console())
+    return rows
