@@ -17,7 +17,6 @@ from racewave.golden.errors import BadInput
 
 __all__ = ["main"]
 
-OPTIONAL = {"torch": "pip install 'racewave[train]'", "cocotb": "pip install 'racewave[sim]'"}
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 
@@ -47,11 +46,6 @@ def execute(arguments: list[str]) -> int:
         return complain("interrupted", INTERRUPTED)
     except (BrokenPipeError, SystemExit):  # click ends like this when the reader has left
         return DONE
-    except ModuleNotFoundError as error:
-        name = (error.name or "").partition(".")[0]
-        if name not in OPTIONAL:
-            raise
-        return complain(f"{name} must be installed: {OPTIONAL[name]}", BAD_INPUT)
     except RuntimeError as error:
         if type(error).__name__ not in ("ToolError", "SimulationError", "BuildError"):
             raise
