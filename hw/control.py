@@ -125,7 +125,9 @@ class Control(Unit):
             stepped.eq(lasts[-1] & self.enable),
         ]
 
-        learns, learnt, reading = Signal(), Signal(), Signal()
+        learns = Signal()
+        learnt = Signal()
+        reading = Signal()
         m.d.comb += learnt.eq(1)
         if self.readout:
             m.d.comb += self.read.eq(stepped)
@@ -178,7 +180,8 @@ class Control(Unit):
 
     def _update(self, m: Module, learns: Signal, learnt: Signal) -> None:
         """Take the decisions as soon as they are drawn; after the last step, p lines pass."""
-        taken, passed = Signal(), Signal()
+        taken = Signal()
+        passed = Signal()
         self._updating = Signal(name="updating")
         m.d.comb += [
             self.take.eq(learns & ~taken & self.ready),

@@ -74,7 +74,8 @@ class Readout(Unit):
         m.submodules.memory = memory = Memory(
             shape=classes * self.bits, depth=self.columns * q, init=self.rows
         )
-        writer, reader = memory.write_port(), memory.read_port()
+        writer = memory.write_port()
+        reader = memory.read_port()
         scan = Signal(range(self.columns * q))
         scanning = Signal()
         m.d.comb += [
@@ -90,8 +91,12 @@ class Readout(Unit):
 
         # Clock 1 of a slot: the column's winners that are left. Clock 2: the row of the lowest.
         # Clock 3: add the row.
-        column, slot, base = Signal(range(self.columns)), Signal(range(k)), Signal.like(scan)
-        left, left_base, left_valid = Signal(q), Signal.like(scan), Signal()
+        column = Signal(range(self.columns))
+        slot = Signal(range(k))
+        base = Signal.like(scan)
+        left = Signal(q)
+        left_base = Signal.like(scan)
+        left_valid = Signal()
         found = Signal()
         pick = Signal(q)
         place = Signal(range(q))

@@ -5,7 +5,7 @@ a weight is seen: the rule offers, for the input line that is passing, one bit p
 and a neuron only has to look up the bit of its own weight.
 """
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib.wiring import In, Out
 
 from racewave.golden import stdp as golden
@@ -60,10 +60,10 @@ class Decisions(Unit):
 
         number = Signal(range(column.draws + 1))  # draws of this set so far
         threshold = Signal(column.prob_bits + 1)
-        with m.Switch(number):
-            for n, limit in enumerate(golden.thresholds(column)):
-                with m.Case(n):
-                    m.d.comb += threshold.eq(int(limit))
+        limits = [int(limit) for limit in golden.thresholds(column)]
+        for b in range(len(threshold)):  # bit b of every threshold is one word, looked up by number
+            table = sum((limit >> b & 1) << n for n, limit in enumerate(limits))
+            m.d.comb += threshold[b].eq(Const(table, len(limits)).bit_select(number, 1))
 
         drawn = Signal(column.draws)
         m.d.comb += self.ready.eq(number == column.draws)
@@ -202,12 +202,12 @@ class Update(Unit):
             return bits.bit_select(self.word, 1)
 
         change = Signal()
-        up = Signal()
+        rises = Signal()
         m.d.comb += change.eq(Mux(self.winner, look_up(self.won), look_up(self.lost)))
         if self.column.t_in == 1:
-            m.d.comb += up.eq(self.up)
+            m.d.comb += rises.eq(self.up)
         else:
-            m.d.comb += up.eq(~(self.winner & self.later))
+            m.d.comb += rises.eq(~(self.winner & self.later))
             with m.If(self.winner & self.later):
                 m.d.comb += change.eq(look_up(self.late))
 
@@ -216,6 +216,6 @@ class Update(Unit):
         for b, bit in enumerate(self.word):
             m.d.comb += self.word_out[b].eq(bit ^ toggle)
             further = Signal(name=f"toggle_{b + 1}")
-            m.d.comb += further.eq(toggle & ~(bit ^ up))
+            m.d.comb += further.eq(toggle & ~(bit ^ rises))
             toggle = further
         return m

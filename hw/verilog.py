@@ -78,8 +78,9 @@ def run_yosys(script: str, files: dict[str, str], output: str) -> str:
 SCRIPT = """
 read_rtlil core.il
 proc
+pmuxtree
 memory_collect
-opt_expr
+opt_expr -mux_bool
 opt_dff
 opt_clean
 write_verilog -noattr core.v

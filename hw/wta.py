@@ -114,7 +114,7 @@ class Wta(Unit):
     def _contest(self, m: Module, firing: Signal, wins: Signal, places: Signal) -> None:
         q, k = self.column.q, self.column.k
         rivals = Signal(q)  # still in the contest
-        bit = Signal(range(self.excess_bits))
+        digit = Signal(range(self.excess_bits))
 
         def count(bits: Value, name: str) -> Value:
             return add_up(m, [bits], name) if k > 1 else bits.any()
@@ -126,7 +126,7 @@ class Wta(Unit):
                 with m.If(self.decide & (places != 0)):
                     with m.If(crowded):
                         m.d.comb += self.hold.eq(1)
-                        m.d.sync += [rivals.eq(firing), bit.eq(self.excess_bits - 1)]
+                        m.d.sync += [rivals.eq(firing), digit.eq(self.excess_bits - 1)]
                         m.next = "POTENTIAL"
                     with m.Else():
                         m.d.comb += wins.eq(firing)
@@ -136,7 +136,7 @@ class Wta(Unit):
                 m.d.comb += self.hold.eq(1)
                 larger = Signal(q)
                 m.d.comb += larger.eq(
-                    rivals & Cat(excess.bit_select(bit, 1) for excess in self.excess)
+                    rivals & Cat(excess.bit_select(digit, 1) for excess in self.excess)
                 )
                 larger_count = count(larger, "larger")
                 with m.If(larger_count >= places):
@@ -144,8 +144,8 @@ class Wta(Unit):
                 with m.Else():
                     m.d.comb += wins.eq(larger)
                     m.d.sync += [rivals.eq(rivals & ~larger), places.eq(places - larger_count)]
-                m.d.sync += bit.eq(bit - 1)
-                with m.If(bit == 0):
+                m.d.sync += digit.eq(digit - 1)
+                with m.If(digit == 0):
                     m.next = "INDEX"
             with m.State("INDEX"):
                 # Equal potentials: as many as there are places, lowest index first.

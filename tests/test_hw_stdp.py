@@ -90,8 +90,8 @@ def test_random(w_max, t_in):
         ("(up | u_min.replicate(values))[:-1]", "up | u_min.replicate(values)"),
         ("searched.eq(search.replicate(values - 1))", "searched.eq(search.replicate(values))"),
         ("Cat(0, (down | u_min.replicate(values))[1:])", "down | u_min.replicate(values)"),
-        ("up.eq(~(self.winner & self.later))", "up.eq(~self.winner)"),
-        ("toggle & ~(bit ^ up)", "toggle & bit"),
+        ("rises.eq(~(self.winner & self.later))", "rises.eq(~self.winner)"),
+        ("toggle & ~(bit ^ rises)", "toggle & bit"),
         ("Mux(self.spike, searched, 0)", "searched"),
     ],
 )

@@ -61,7 +61,7 @@ def test_one_winner_by_index_never_holds():
         ("potential", "firing_count > places", "firing_count >= places + 1 + (places == 1)"),
         ("potential", "larger_count >= places", "larger_count > places"),
         ("potential", "self.hold.eq(places != 1)", "self.hold.eq(0)"),
-        ("potential", "bit.eq(self.excess_bits - 1)", "bit.eq(0)"),
+        ("potential", "digit.eq(self.excess_bits - 1)", "digit.eq(0)"),
     ],
 )
 def test_planted_bug(tie, old, new):
