@@ -12,6 +12,9 @@ from racewave.golden.frames import LENGTH_MAX
 
 __all__ = ["Layout", "pack", "unpack"]
 
+BUFFER_MAX = 32_768  # the largest power of two that a length can say
+ROWS_MAX = 65_536
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -36,6 +39,11 @@ class Layout:
     config: Config
 
     def __post_init__(self) -> None:
+        if self.rows > ROWS_MAX:
+            raise BadInput(f"rows must be at most {ROWS_MAX} (16-bit addresses), not {self.rows}")
+        most = max(self.volley_bytes, self.row_bytes)
+        if most > BUFFER_MAX - 2:
+            raise BadInput(f"a volley or a row must be at most {BUFFER_MAX - 2} bytes, not {most}")
         longest = max(self.volleys_max * self.result_bytes, 255 * self.row_bytes)
         if longest > LENGTH_MAX:
             raise BadInput(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from racewave.golden.config import ColumnConfig, Config, InputConfig, LayerConfig, ReadoutConfig
-from racewave.golden.frames import STATUS_BYTES, Command, encode
+from racewave.golden.frames import STATUS_BYTES, Code, Command, encode
 from racewave.golden.layout import Layout, pack
 from racewave.golden.model import Model
 
@@ -20,6 +20,40 @@ CONFIG = Config(
 )
 LAYOUT = Layout(CONFIG)
 ALIEN = bytes(range(0x30, 0x5A))  # no byte of it begins a frame
+
+READ = encode(Command.READ, 5, bytes([1, 0, 0]))
+BAD = {
+    "foreign byte": (ALIEN, Code.START),
+    "truncated": (READ[:-1], Code.TIMEOUT),
+    "only a start": (READ[:1], Code.TIMEOUT),
+    "corrupted": (READ[:-3] + b"\x01" + READ[-2:], Code.CRC),
+    "corrupted check": (READ[:-1] + b"\x00", Code.CRC),
+    "oversize": (b"\x5a\x02\x05\x01\x02" + bytes(20), Code.OVERSIZE),
+    "largest length": (b"\x5a\x02\x05\xff\xff", Code.OVERSIZE),
+    "repeated": (encode(Command.STATUS, 0), Code.REPEATED),
+    "unknown command": (encode(6, 5), Code.COMMAND),
+    "command 0": (encode(0, 5), Code.COMMAND),
+    "a reply": (encode(0x81, 5), Code.COMMAND),
+    "status with payload": (encode(Command.STATUS, 5, b"x"), Code.LENGTH),
+    "no address": (encode(Command.WRITE, 5, b""), Code.LENGTH),
+    "half an address": (encode(Command.WRITE, 5, b"\0"), Code.LENGTH),
+    "part of a row": (encode(Command.WRITE, 5, bytes(4)), Code.LENGTH),
+    "row and a bit": (encode(Command.WRITE, 5, bytes(6)), Code.LENGTH),
+    "short read": (encode(Command.READ, 5, bytes(2)), Code.LENGTH),
+    "long read": (encode(Command.READ, 5, bytes(4)), Code.LENGTH),
+    "part of a volley": (encode(Command.VOLLEYS, 5, bytes(7)), Code.LENGTH),
+    "no flags": (encode(Command.CONTROL, 5), Code.LENGTH),
+    "two flags": (encode(Command.CONTROL, 5, bytes(2)), Code.LENGTH),
+    "unknown flag": (encode(Command.CONTROL, 5, b"\x05"), Code.RANGE),
+    "write behind the end": (encode(Command.WRITE, 5, b"\x16\x00" + bytes(3)), Code.RANGE),
+    "write over the end": (encode(Command.WRITE, 5, b"\x15\x00" + bytes(6)), Code.RANGE),
+    "high address": (encode(Command.WRITE, 5, b"\x00\x80" + bytes(3)), Code.RANGE),
+    "read over the end": (encode(Command.READ, 5, b"\x02\x15\x00"), Code.RANGE),
+    "read of high address": (encode(Command.READ, 5, b"\x01\x00\x01"), Code.RANGE),
+    "part of a row, high address": (encode(Command.WRITE, 5, b"\0\1" + bytes(4)), Code.LENGTH),
+    "second frame": (READ + READ, Code.BUSY),
+    "wrong time": (READ + ALIEN, Code.BUSY),
+}
 
 
 def model(seed: int = 1) -> Model:

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from boards import ALIEN, CONFIG, LAYOUT, model, scenario, volleys
+from boards import BAD, CONFIG, LAYOUT, READ, model, scenario, volleys
 from mutants import mutated
 from numpy.testing import assert_array_equal
 
 from racewave.golden import device as device_module
 from racewave.golden import frames, network, presets
 from racewave.golden import model as models
-from racewave.golden.config import ColumnConfig, Config, HardwareConfig
+from racewave.golden.config import ColumnConfig, Config, HardwareConfig, LayerConfig
 from racewave.golden.device import Device
 from racewave.golden.errors import BadInput
 from racewave.golden.frames import Code, Command, decode, encode, missing
@@ -101,6 +101,11 @@ def test_layouts():
     assert (digits.weight_rows, digits.rows) == (128, 176)
     assert Layout(presets.load("mnist-49")).buffer == 1024  # a volley is 588 bytes
     wide = Config(column=ColumnConfig(p=1, q=4096, theta=1))
+    long = Config(column=ColumnConfig(p=65_536, q=1, theta=1, t_in=32))
+    many = presets.load("mnist-625").model_copy(update={"layer": (LayerConfig(stride=1),)})
+    assert Layout(many).rows == 27_500
+    with pytest.raises(BadInput, match="a volley or a row must be at most 32766 bytes, not 49152"):
+        Layout(long)
     with pytest.raises(BadInput, match=r"a reply must be at most 65535 bytes, not 3145728 \(2048 "):
         Layout(wide)
 
@@ -117,41 +122,6 @@ def test_packing_comes_back():
     assert LAYOUT.pack_weights(weights)[:3] == bytes(
         [*(int(weights[0, :, 0] @ [1, 8, 64]).to_bytes(2, "little")), 0]
     )
-
-
-READ = encode(Command.READ, 5, bytes([1, 0, 0]))
-BAD = {
-    "foreign byte": (ALIEN, Code.START),
-    "truncated": (READ[:-1], Code.TIMEOUT),
-    "only a start": (READ[:1], Code.TIMEOUT),
-    "corrupted": (READ[:-3] + b"\x01" + READ[-2:], Code.CRC),
-    "corrupted check": (READ[:-1] + b"\x00", Code.CRC),
-    "oversize": (b"\x5a\x02\x05\x01\x02" + bytes(20), Code.OVERSIZE),
-    "largest length": (b"\x5a\x02\x05\xff\xff", Code.OVERSIZE),
-    "repeated": (encode(Command.STATUS, 0), Code.REPEATED),
-    "unknown command": (encode(6, 5), Code.COMMAND),
-    "command 0": (encode(0, 5), Code.COMMAND),
-    "a reply": (encode(0x81, 5), Code.COMMAND),
-    "status with payload": (encode(Command.STATUS, 5, b"x"), Code.LENGTH),
-    "no address": (encode(Command.WRITE, 5, b""), Code.LENGTH),
-    "half an address": (encode(Command.WRITE, 5, b"\0"), Code.LENGTH),
-    "part of a row": (encode(Command.WRITE, 5, bytes(4)), Code.LENGTH),
-    "row and a bit": (encode(Command.WRITE, 5, bytes(6)), Code.LENGTH),
-    "short read": (encode(Command.READ, 5, bytes(2)), Code.LENGTH),
-    "long read": (encode(Command.READ, 5, bytes(4)), Code.LENGTH),
-    "part of a volley": (encode(Command.VOLLEYS, 5, bytes(7)), Code.LENGTH),
-    "no flags": (encode(Command.CONTROL, 5), Code.LENGTH),
-    "two flags": (encode(Command.CONTROL, 5, bytes(2)), Code.LENGTH),
-    "unknown flag": (encode(Command.CONTROL, 5, b"\x05"), Code.RANGE),
-    "write behind the end": (encode(Command.WRITE, 5, b"\x16\x00" + bytes(3)), Code.RANGE),
-    "write over the end": (encode(Command.WRITE, 5, b"\x15\x00" + bytes(6)), Code.RANGE),
-    "high address": (encode(Command.WRITE, 5, b"\x00\x80" + bytes(3)), Code.RANGE),
-    "read over the end": (encode(Command.READ, 5, b"\x02\x15\x00"), Code.RANGE),
-    "read of high address": (encode(Command.READ, 5, b"\x01\x00\x01"), Code.RANGE),
-    "part of a row, high address": (encode(Command.WRITE, 5, b"\0\1" + bytes(4)), Code.LENGTH),
-    "second frame": (READ + READ, Code.BUSY),
-    "wrong time": (READ + ALIEN, Code.BUSY),
-}
 
 
 def inside(device: Device) -> tuple:

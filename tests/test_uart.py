@@ -3,10 +3,21 @@
 import numpy as np
 import pytest
 from amaranth.sim import Simulator
-from boards import ALIEN, CONFIG, LAYOUT, damage, model, request, scenario, volleys, without_cycles
+from boards import (
+    ALIEN,
+    BAD,
+    CONFIG,
+    LAYOUT,
+    READ,
+    damage,
+    model,
+    request,
+    scenario,
+    volleys,
+    without_cycles,
+)
 from mutants import mutated
 from numpy.testing import assert_array_equal
-from test_frames import BAD, READ
 
 from racewave.flows.latency import wave_cycles
 from racewave.golden import network, presets
