@@ -22,14 +22,14 @@ module bench;
   reg [31:0] volley_count /*verilator public_flat_rw*/ = 0;
   reg [31:0] request_count /*verilator public_flat_rw*/ = 0;
   /*verilator tracing_off*/
-  reg [`WAVES*`VOLLEY_BITS-1:0] volleys /*verilator public_flat_rw*/ = 0;
-  reg [`REQUESTS*`REQUEST_BITS-1:0] requests /*verilator public_flat_rw*/ = 0;
+  reg [`WAVES*`VOLLEY_BITS-1:0] volleys /*verilator public_flat_rw*/;
+  reg [`REQUESTS*`REQUEST_BITS-1:0] requests /*verilator public_flat_rw*/;
 
   // Logs.
-  reg [`WAVES*`RESULT_BITS-1:0] results /*verilator public_flat_rw*/ = 0;
-  reg [`WAVES*32-1:0] stamps /*verilator public_flat_rw*/ = 0;
-  reg [`REQUESTS*`ROW_BITS-1:0] replies /*verilator public_flat_rw*/ = 0;
-  reg [`LOGS*`WEIGHT_BITS-1:0] weights /*verilator public_flat_rw*/ = 0;
+  reg [`WAVES*`RESULT_BITS-1:0] results /*verilator public_flat_rw*/;
+  reg [`WAVES*32-1:0] stamps /*verilator public_flat_rw*/;
+  reg [`REQUESTS*`ROW_BITS-1:0] replies /*verilator public_flat_rw*/;
+  reg [`LOGS*`WEIGHT_BITS-1:0] weights /*verilator public_flat_rw*/;
   /*verilator tracing_on*/
   reg [7:0] faults /*verilator public_flat_rw*/ = 0;
   reg [31:0] clocks /*verilator public_flat_rw*/ = 0;  // since the first reset

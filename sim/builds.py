@@ -35,7 +35,8 @@ MAKE_VARIABLES = (
     "CFG_CXXFLAGS_COROUTINES=-fcoroutines",
     "CFG_LDLIBS_THREADS=-pthread",
 )
-RECIPE = 1  # part of the key: count up when a build is made differently
+ONE_COMPILATION = 8_000_000  # bytes of C++
+RECIPE = 3  # part of the key: count up when a build is made differently
 
 
 class BuildError(RuntimeError):
@@ -145,15 +146,21 @@ def _verilate(simulator: Simulator, place: Path, top: str, waves: bool, optimise
         *("--prefix", "Vtop", "--Mdir", str(objects), "--top-module", top, "-o", "../program"),
         *("-LDFLAGS", f"-Wl,-rpath,{cocotb.libs_dir} -L{cocotb.libs_dir}"),
         *("-LDFLAGS", "-lcocotbvpi_verilator"),
-        str(cocotb.share_dir / "lib" / "verilator" / "verilator.cpp"),
+        str(place / "main.cpp"),
         str(place / "bench.v"),
     ]
+    (place / "main.cpp").touch()
     _call(command, place, environment)
+    # cocotb's main program joins a file of the model: headers are then read once, not twice.
+    main = cocotb.share_dir / "lib" / "verilator" / "verilator.cpp"
+    with (objects / "Vtop.cpp").open("a") as file:
+        file.write(f'\n#include "{main}"\n')
     runtime = _Runtime(simulator, waves)
     runtime.bring(objects)
     command = ["make", "-s", "-j", str(min(4, _processors())), "-C", str(objects), "-f", "Vtop.mk"]
-    if shutil.which("ccache"):
-        command.append("OBJCACHE=ccache")
+    # One compilation saves headers; many, in parallel, save memory.
+    size = sum(file.stat().st_size for file in objects.glob("*.cpp"))
+    command.append(f"VM_PARALLEL_BUILDS={int(size > ONE_COMPILATION)}")
     _call([*command, f"OPT_FAST={optimise}", *MAKE_VARIABLES], place, environment)
     runtime.take(objects)
 

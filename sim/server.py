@@ -2,7 +2,8 @@
 
 It runs inside the simulator. An order sets registers of the bench, toggles `go`, sleeps until the
 bench toggles `done` and reads registers back: one wake-up per order, not per clock. A message is a
-JSON list of orders, its answer the list of what they read; long values are strings of 0 and 1.
+JSON list of orders, its answer the list of what they read; long values are strings of 0 and 1, and
+a register of an instance is named with a dot.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 from multiprocessing.connection import Connection
+from operator import attrgetter
 
 import cocotb
 
@@ -39,4 +41,4 @@ async def play(bench, order: dict, every_clock: bool) -> dict[str, str]:
             await bench.clocks.value_change
     else:
         await bench.done.value_change
-    return {name: str(getattr(bench, name).value) for name in order["get"]}
+    return {name: str(attrgetter(name)(bench).value) for name in order["get"]}
