@@ -116,9 +116,11 @@ class Potential(Unit):
         # From -theta to the largest excess, which is most - 1; two's complement.
         bits = max((self.theta - 1).bit_length(), (most - 1).bit_length()) + 1
         potential = Signal(bits, reset_less=True)
+        raised = Signal(bits + 1)  # the lowest bit only makes the carry
+        m.d.comb += raised.eq(Cat(1, potential) + Cat(carry, count))
         with m.If(self.clear):
             m.d.sync += potential.eq(-self.theta)
         with m.Elif(self.enable & self.add):
-            m.d.sync += potential.eq((Cat(1, potential) + Cat(carry, count))[1:])
+            m.d.sync += potential.eq(raised[1:])
         m.d.comb += [self.fire.eq(~potential[-1]), self.excess.eq(potential)]
         return m

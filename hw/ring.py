@@ -62,8 +62,4 @@ class Ring(Unit):
         m.d.comb += self.word.eq(Cat(plane[0] for plane in planes))
         m.d.comb += [port.eq(plane) for port, plane in zip(self.planes, planes, strict=True)]
 
-        # The same bits synapse by synapse, for test benches.
-        weights = Signal(self.synapses * self.w_bits)
-        m.d.comb += weights.eq(Cat(plane[i] for i in range(self.synapses) for plane in planes))
-
         return m
