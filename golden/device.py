@@ -1,7 +1,8 @@
 """What a board answers: the UART protocol in front of the network, byte for byte.
 
 Time does not exist here beyond three facts that the caller tells: bytes follow each other without
-a gap, the line has been quiet for the time-out, bytes came while a reply was being sent.
+a gap, the line has been quiet for the time-out (while nothing was executed or sent), bytes came
+while a reply was being sent.
 """
 
 from __future__ import annotations

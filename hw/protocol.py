@@ -123,6 +123,7 @@ class Protocol(Unit):
             receiver.i_valid.eq(uart_rx.o_valid),
             receiver.i_broken.eq(uart_rx.o_broken),
             receiver.i_quiet.eq(uart_rx.o_quiet),
+            uart_rx.i_mute.eq(self.busy),
             memory.i_write.eq(receiver.o_write),
             memory.i_address.eq(receiver.o_address),
             memory.i_data.eq(receiver.o_data),

@@ -46,8 +46,10 @@ class UartReceiver(Unit):
         A byte; one clock.
     o_broken : Out(1)
         A byte had no stop bit; one clock.
+    i_mute : In(1)
+        Silence does not count.
     o_quiet : Out(1)
-        The line has been high for `quiet_bits` bit times.
+        The line has been high, and silence counted, for `quiet_bits` bit times.
     """
 
     def __init__(self, divisor: int, quiet_bits: int = 1024) -> None:
@@ -61,6 +63,7 @@ class UartReceiver(Unit):
                 "o_byte": Out(8),
                 "o_valid": Out(1),
                 "o_broken": Out(1),
+                "i_mute": In(1),
                 "o_quiet": Out(1),
             }
         )
@@ -94,7 +97,7 @@ class UartReceiver(Unit):
             with m.Elif(bits.all() & line):
                 m.d.sync += active.eq(0)
 
-        with m.If(active | ~line):
+        with m.If(active | ~line | self.i_mute):
             m.d.sync += silence.eq(0)
         with m.Elif(tick & ~self.o_quiet):
             m.d.sync += silence.eq(silence + 1)
