@@ -201,8 +201,8 @@ module bench;
 
       // Watchdog and end.
       idle <= took_volley || took_request || took_result || took_reply ? 0 : idle + 1;
-      if (finished || idle == limit) begin
-        if (!finished) faults[7] <= 1;
+      if (finished || idle == limit || faults != 0) begin
+        if (idle == limit) faults[7] <= 1;
         running <= 0;
         volley_valid <= 0;
         request_valid <= 0;

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from numpy.testing import assert_array_equal
-
 from configs import tiny_columns
+from numpy.testing import assert_array_equal
 from planted import planted
+
 from racewave.golden import response
 from racewave.golden.config import ColumnConfig, Config, HardwareConfig
 from racewave.golden.wta import wta
