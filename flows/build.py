@@ -13,10 +13,10 @@ from typing import Any
 
 from racewave.flows import boards, cache, files, report, synthesis, tools
 from racewave.flows.boards import Board
-from racewave.flows.latency import wave_cycles
 from racewave.golden.config import Config
 from racewave.golden.errors import BadInput
 from racewave.golden.model import Model
+from racewave.hw.latency import wave_cycles
 
 __all__ = ["Built", "DoesNotFit", "Options", "build"]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from racewave.flows.latency import wave_cycles
 from racewave.golden.config import Config
 from racewave.golden.layout import Layout
+from racewave.hw.latency import latencies
 
 __all__ = ["page", "ports"]
 
@@ -69,7 +69,9 @@ def page(config: Config, verilog: str) -> str:
         for name, text in MEANING.items()
     )
     spikes = "0" if column.t_in == 1 else f"0..{column.t_in - 1}"
-    learning = f"| learning | {wave_cycles(config, learn=True)} |\n"
+    clocks = "\n".join(
+        f"| {line.what} | {line.formula} | {line.clocks} |" for line in latencies(config)
+    )
     readout = ""
     if config.readout:
         readout = (
@@ -99,20 +101,9 @@ Streams follow AXI4-Stream: a beat passes when valid and ready are high at a ris
 
 ## Latency
 
-A volley is one wave. Clocks from its first to its last:
+A volley is one wave. Clocks, ends included; waiting for streams comes on top:
 
-| wave | clocks |
-|---|---:|
-| frozen | {wave_cycles(config)} |
-{learning if config.hardware.learning else ""}
-{_more(config)}"""
-
-
-def _more(config: Config) -> str:
-    column = config.column
-    reasons = []
-    if column.tie == "potential" or column.k > 1:
-        reasons.append("neurons compete for the last places of a k-WTA")
-    if config.hardware.learning:
-        reasons.append(f"it learns before its {column.draws} random decisions are drawn")
-    return f"A wave takes more when {', or when '.join(reasons)}.\n" if reasons else ""
+| what | formula | clocks |
+|---|---|---:|
+{clocks}
+"""

@@ -12,9 +12,9 @@ from amaranth.build import Clock, Subsignal
 
 from racewave.flows import boards, build, cache, report, tools
 from racewave.flows.cli import execute
-from racewave.flows.latency import wave_cycles
 from racewave.golden import config, model
 from racewave.golden.config import ColumnConfig, Config, HardwareConfig
+from racewave.hw.latency import wave_cycles
 from racewave.sim import rtl
 
 SMALL = Config(name="small", column=ColumnConfig(p=4, q=2, theta=5))

@@ -18,6 +18,8 @@ from racewave.flows.cli import execute
 from racewave.golden import model, presets
 from racewave.golden.layout import Layout
 from racewave.golden.model import Model
+from racewave.hw import verilog
+from racewave.hw.latency import latencies
 
 RACEWAVE = Path(sys.executable).with_name("racewave")
 
@@ -114,12 +116,11 @@ def test_core_file_names_what_is_there(core):
 
 
 def test_every_preset_of_a_column_has_a_page():
-    from racewave.hw import verilog
-
     for name in ("lab847", "rtnn-v8", "cmu-tnngen"):
         config = presets.load(name)
         page = datasheet.page(config, verilog.export(config))
-        assert f"| frozen | {datasheet.wave_cycles(config)} |" in page
+        for line in latencies(config):
+            assert f"| {line.what} | {line.formula} | {line.clocks} |\n" in page
 
 
 def test_own_folder_is_replaced(trained, tmp_path):

@@ -19,7 +19,6 @@ from boards import (
 from mutants import mutated
 from numpy.testing import assert_array_equal
 
-from racewave.flows.latency import wave_cycles
 from racewave.golden import network, presets
 from racewave.golden.config import ColumnConfig, Config, HardwareConfig
 from racewave.golden.device import Device
@@ -29,6 +28,7 @@ from racewave.golden.host import Host
 from racewave.golden.layout import pack
 from racewave.golden.model import Model, initial
 from racewave.hw import board_top, executor, frames, protocol, uart
+from racewave.hw.latency import wave_cycles
 from racewave.sim import runner
 from racewave.sim.uart import Line, levels
 
