@@ -244,14 +244,15 @@ class Network(Unit):
         address = self.requests.payload[widths.row_bits : -1]
         write = self.requests.payload[-1]
 
-        turn = Signal(range(column.p))  # which synapse is at the door
+        # Which synapse is at the door. Not reset, as the rings are not: a reset may come at any turn.
+        turn = Signal(range(column.p), reset_less=True)
         turning = Signal()
         rotate = Signal()
         m.d.comb += layer.rotate.eq(turning)
         if self.config.hardware.learning:
             m.d.comb += rotate.eq(control.rotate)
             m.d.comb += layer.rotate.eq(turning | rotate)
-        with m.If(turning):
+        with m.If(layer.rotate):
             m.d.sync += turn.eq(Mux(turn == column.p - 1, 0, turn + 1))
 
         # Column c has the row at its door if address == c * p + turn.
@@ -299,7 +300,7 @@ class Network(Unit):
                 readout.row_in.eq(row),
                 readout.write.eq(done & write & ~in_rings & (address < widths.rows)),
             ]
-            m.d.sync += fetched.eq(may & ~write & ~fetched)
+            m.d.sync += fetched.eq(may & ~write & ~in_rings & (address < widths.rows) & ~fetched)
             with m.If(done & ~write & ~in_rings & (address < widths.rows)):
                 m.d.sync += self.replies.payload.eq(readout.row)
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from amaranth.hdl import ResetInserter, Signal
 from hw_bench import Player, pack, play, simulate, unpack
 from mutants import mutated
 
@@ -161,6 +162,64 @@ def test_learn_is_sampled_when_a_wave_begins():
     run(bench)
 
 
+def test_rows_of_rings_and_read_out_in_a_row():
+    """Requests without a pause between them, each kind after each."""
+    config = from_dict(IMAGE | {"readout": {"classes": 3, "bits": 4}})
+    widths = network.Widths.of(config)
+    rng = np.random.default_rng(0)
+    rows = [
+        int(rng.integers(0, 1 << (widths.ring_bits if r < widths.ring_rows else 12)))
+        for r in range(widths.rows)
+    ]
+    order = [int(r) for r in rng.integers(0, widths.rows, 60)]
+    replies = []
+
+    async def bench(ctx, core, host):
+        for r, row in enumerate(rows):
+            await host.request(ctx, r, row, write=True)
+        ctx.set(core.replies.ready, 1)
+        ctx.set(core.requests.valid, 1)
+        for r in order:
+            ctx.set(core.requests.payload, r << widths.row_bits)
+            ready = 0
+            while not ready:
+                ready = ctx.get(core.requests.ready)
+                if ctx.get(core.replies.valid):
+                    replies.append(ctx.get(core.replies.payload))
+                await ctx.tick()
+        replies.append(ctx.get(core.replies.payload))
+        assert replies == [rows[r] for r in order]
+
+    run(bench, core=network.Network(config))
+
+
+@pytest.mark.parametrize("clocks", range(1, 24, 3))
+def test_reset_at_any_time_keeps_every_weight_in_its_place(clocks):
+    still = COLUMN.model_copy(
+        update={"u_capture": 0, "u_minus": 0, "u_search": 0, "u_backoff": 0, "p": 5}
+    )
+    weights = np.arange(10, dtype=np.uint8).reshape(1, 2, 5) % 4
+    reset = Signal()
+    core = network.Network(Config(column=still))
+
+    async def bench(ctx):
+        host = Player(core)
+        await host.load(ctx, weights)
+        await host.read(ctx, 2)  # rings are not at home
+        ctx.set(core.learn, 1)
+        ctx.set(core.start, 1)
+        ctx.set(core.volleys.valid, 1)
+        await ctx.tick().repeat(clocks)  # in the way home, in the wave, in its update
+        ctx.set(core.volleys.valid, 0)
+        ctx.set(reset, 1)
+        await ctx.tick()
+        ctx.set(reset, 0)
+        assert not ctx.get(core.busy)
+        np.testing.assert_array_equal(await host.read_back(ctx), weights)
+
+    simulate(ResetInserter(reset)(core), bench, watchdog=5_000)
+
+
 @pytest.mark.parametrize("before", [0, 1, 2])
 def test_reseed(before):
     """Waves after a reseed draw what the first waves after power-up draw."""
@@ -269,6 +328,10 @@ PLANTED = {
     test_address_beyond_the_rows: ("address < widths.ring_rows", "address <= widths.ring_rows"),
     test_weights_survive_and_read_back_in_any_order: ("column.p - 1, 0", "column.p, 0"),
     test_results_stay_until_taken: ("& (~self.results.valid | self.results.ready)", ""),
+    test_rows_of_rings_and_read_out_in_a_row: (
+        "& ~in_rings & (address < widths.rows) & ~fetched",
+        "& ~fetched",
+    ),
     test_no_wave_without_start: ("self.start\n            & self", "self"),
     test_reseed_inside_a_wave_waits_for_its_end: (
         "layer.reseed.eq((self.reseed | pending) & ~waits)",
@@ -286,3 +349,10 @@ def test_planted_bug(test, monkeypatch):
     monkeypatch.setattr(network, "Network", mutated(network, *PLANTED[test]).Network)
     with pytest.raises((AssertionError, TimeoutError)):
         test()
+
+
+def test_planted_bug_in_reset(monkeypatch):
+    lost = mutated(network, "Signal(range(column.p), reset_less=True)", "Signal(range(column.p))")
+    monkeypatch.setattr(network, "Network", lost.Network)
+    with pytest.raises(AssertionError):
+        test_reset_at_any_time_keeps_every_weight_in_its_place(1)
