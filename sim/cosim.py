@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable
-from concurrent.futures import Future
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,6 @@ import numpy as np
 from racewave.golden import fast
 from racewave.golden.model import Model
 from racewave.golden.volleys import check_times
-from racewave.sim import bench
 from racewave.sim.history import history
 from racewave.sim.rtl import Core, Played, check_learning
 
@@ -179,7 +177,7 @@ def cosim(
         _Golden(model, learn).play(volleys[:1], each=learn)  # numba loads its code now, not later
         golden = _Golden(model, learn)
         begin = time.perf_counter()
-        pending: Future | None = None
+        pending: _Batch | None = None
         parts = list(_parts(core, len(volleys), every if learn else 0, first_wave))
         for start, stop, compare in [*parts, (len(volleys), len(volleys), False)]:
             following = None
@@ -311,13 +309,13 @@ def _compare_weights(expected: np.ndarray, found: np.ndarray, wave: int) -> Mism
     return Mismatch("weight", wave, *place, int(expected[place]), int(found[place]))
 
 
-def _parts(core: Core, waves: int, every: int, first_wave: int):
+def _parts(core: Core, waves: int, every: int, first_wave: int) -> Iterator[tuple[int, int, bool]]:
     """Cut waves into orders: (start, stop, weights are compared after each wave of it).
 
     With `every` 1 each wave's weights are logged; with more, an order of plain waves is followed by
     one logged wave. No order crosses the wave at which recording begins.
     """
-    room = core.room or bench.capacity(core.config)
+    room = core.room
     start = 0
     while start < waves:
         if every == 1:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -44,7 +45,6 @@ class Played:
     weights: np.ndarray | None = None
 
 
-@dataclass
 class Core:
     """A generated core, alive in a simulator.
 
@@ -82,33 +82,36 @@ class Core:
             weights = core.read()
     """
 
-    config: Config
-    simulator: str | None = None
-    stalls: float = 0.0
-    seed: int = 1
-    waves: Path | None = None
-    dump: bool = True
-    verilog: str | None = None
-    room: bench.Capacity | None = None
-    wake: str = "order"
-    optimise: str = "-O1"
-    build_s: float = field(default=0.0, init=False)
-    _power_up: bool = field(default=True, init=False)
-
-    def __post_init__(self) -> None:
-        if self.stalls not in (0, 0.5):
-            raise ValueError(f"stalls must be 0 or 0.5, not {self.stalls}")
-        self.widths = Widths.of(self.config)
-        self.room = self.room or bench.capacity(self.config)
-        simulator = pick(self.simulator)
-        if self.verilog is None:
+    def __init__(
+        self,
+        config: Config,
+        simulator: str | None = None,
+        stalls: float = 0.0,
+        seed: int = 1,
+        waves: Path | None = None,
+        dump: bool = True,
+        verilog: str | None = None,
+        room: bench.Capacity | None = None,
+        wake: Literal["order", "clock"] = "order",
+    ):
+        if stalls not in (0, 0.5):
+            raise ValueError(f"stalls must be 0 or 0.5, not {stalls}")
+        self.config = config
+        self.dump = dump
+        self.seed = seed
+        self.widths = Widths.of(config)
+        self.room = room or bench.capacity(config)
+        self._stall = STALL if stalls else 0
+        self._cycles = 0
+        picked = pick(simulator)
+        if verilog is None:
             from racewave.hw.verilog import export
 
-            self.verilog = export(self.config)
-        traced = self.waves is not None
-        text = bench.verilog(self.config, self.verilog, self.room, traced)
-        self.build = build(simulator, text, waves=traced, optimise=self.optimise)
-        self.session = Session(self.build, waves=self.waves, wake=self.wake)
+            verilog = export(config)
+        traced = waves is not None
+        text = bench.verilog(config, verilog, self.room, traced)
+        self.build = build(picked, text, waves=traced)
+        self.session = Session(self.build, waves=waves, wake=wake)
         self.reset()
 
     def __enter__(self) -> Core:
@@ -120,7 +123,7 @@ class Core:
     def reset(self) -> None:
         """Reset the core: counters and random generator, not the weights."""
         registers = {"limit": bench.limit(self.config), "seed": self.seed}
-        self._check(self.session.play(self._order(RESET, **registers))[0])
+        self._check(self.session.play(self._order(RESET, registers))[0])
         self._cycles = 0
 
     def reseed(self) -> None:
@@ -174,18 +177,16 @@ class Core:
         numpy.ndarray
             Bits of the rows that were read, reads x row bits.
         """
-        assert self.room is not None
         found = []
         for start in range(0, len(requests), self.room.requests):
             part = requests[start : start + self.room.requests]
-            answer = self.session.play(self._order(0, get=["replies"], **self.requests(part)))[0]
+            answer = self.session.play(self._order(0, self.requests(part), ["replies"]))[0]
             self._check(answer)
             found.append(self.replies(answer, part))
         return np.concatenate(found)
 
     def requests(self, requests: list[tuple[int, np.ndarray | None]]) -> dict[str, str | int]:
         """Registers of the bench that hold weight requests."""
-        assert self.room is not None
         widths = self.widths
         digits = np.zeros((self.room.requests, widths.request_bits), np.uint8)
         for n, (address, row) in enumerate(requests):
@@ -207,7 +208,6 @@ class Core:
 
     def orders(self, volleys: np.ndarray, learn: bool, log: bool = False) -> Iterator[Order]:
         """Cut checked volleys into orders."""
-        assert self.room is not None
         flags = START | (LEARN if learn else 0) | (LOG if log else 0)
         size = self.room.logs if log else self.room.waves
         bits = self.config.column.time_bits
@@ -216,7 +216,8 @@ class Core:
             part = volleys[start : start + size]
             digits = np.zeros((self.room.waves, self.widths.volley_bits), np.uint8)
             digits[: len(part)] = bench.to_digits(part, bits, self.widths.volley_bits)
-            yield self._order(flags, get=get, volleys=bench.value(digits), volley_count=len(part))
+            registers = {"volleys": bench.value(digits), "volley_count": len(part)}
+            yield self._order(flags, registers, get)
 
     def played(self, answer: dict[str, str], waves: int, before: int = 0) -> Played:
         """Decode what an order logged; `before` is the cycle counter before its first wave."""
@@ -271,9 +272,12 @@ class Core:
                 on_waves(waves)
         if not parts:
             return self._nothing(log)
-        return Played(*(_concatenate([getattr(part, name) for part in parts]) for name in _FIELDS))
-
-    _cycles: int = field(default=0, init=False)
+        return Played(
+            np.concatenate([part.times for part in parts]),
+            _concatenate([part.classes for part in parts]),
+            np.concatenate([part.cycles for part in parts]),
+            _concatenate([part.weights for part in parts]),
+        )
 
     def _nothing(self, log: bool) -> Played:
         config, column = self.config, self.config.column
@@ -286,13 +290,12 @@ class Core:
             np.zeros(shape, np.uint8) if log else None,
         )
 
-    def _order(self, flags: int, get: list[str] | None = None, **registers: int | str) -> Order:
-        if self.stalls:
-            flags |= STALL
-        if self.dump:
-            flags |= DUMP
-        registers = {"volley_count": 0, "request_count": 0, **registers, "flags": flags}
-        return {"set": registers, "get": [*(get or []), "faults", "received"]}
+    def _order(
+        self, flags: int, registers: Mapping[str, int | str] | None = None, get: Sequence[str] = ()
+    ) -> Order:
+        flags |= self._stall | (DUMP if self.dump else 0)
+        registers = {"volley_count": 0, "request_count": 0, **(registers or {}), "flags": flags}
+        return {"set": registers, "get": [*get, "faults", "received"]}
 
     def _check(self, answer: dict[str, str]) -> None:
         faults = int(answer["faults"], 2)
@@ -306,9 +309,6 @@ def check_learning(config: Config, learn: bool) -> None:
     """Refuse to learn on hardware without STDP."""
     if learn and not config.hardware.learning:
         raise BadInput("learn must be off: the config's hardware.learning is false")
-
-
-_FIELDS = ("times", "classes", "cycles", "weights")
 
 
 def _concatenate(parts: list[np.ndarray | None]) -> np.ndarray | None:

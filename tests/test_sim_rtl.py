@@ -110,7 +110,7 @@ def test_nothing_moves_before_start(text):
         (order,) = core.orders(volleys, learn=False)
         order["set"]["flags"] &= ~rtl.START
         answer = core.session.play(order)[0]
-        with pytest.raises(SimulationError, match="no stream made progress .*0 waves"):
+        with pytest.raises(SimulationError, match=r"no stream made progress .*0 waves"):
             core.played(answer, len(volleys))
 
 
