@@ -251,7 +251,9 @@ def _describe(
     fmax = clock["achieved"]
     path = report.critical_path(routed)
     cycles = wave_cycles(config)
-    learning = wave_cycles(config, learn=True) if config.hardware.learning else 0
+    learning = 0
+    if config.hardware.learning:  # in a row, where the random draws may take longer than a wave
+        learning = max(wave_cycles(config, learn=True), config.column.draws + 1)
     stream = (home / "bitstream").read_bytes()
     warnings = []
     if fmax * 1e6 < board.clock_hz:

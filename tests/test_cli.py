@@ -10,11 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from planted import planted
 
 from racewave.flows.cli import execute
 from racewave.flows.inputs import open_config
-from racewave.golden import archive, column, model, presets, volleys
+from racewave.golden import archive, column, config, model, presets, volleys
 from racewave.golden.volleys import Volleys
+from racewave.hw import verilog
+from racewave.hw.verilog import export
 
 RACEWAVE = Path(sys.executable).with_name("racewave")
 
@@ -231,3 +234,59 @@ def test_model_files_run_like_their_config(tmp_path, capsys, play):
         source = tmp_path / file
         result(["run", shown, "--input", source, "-o", tmp_path / f"{name}.npz"], capsys)
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+
+
+SMALL = "name = 'small'\n[column]\np = 6\nq = 3\ntheta = 9\nt_in = 3\nu_search = 512\n"
+
+
+@pytest.fixture
+def small(tmp_path, monkeypatch):
+    """A small column and volleys for it, in a folder of their own."""
+    monkeypatch.chdir(tmp_path)
+    Path("small.toml").write_text(SMALL)
+    rng = np.random.default_rng(1)
+    times = rng.integers(0, 3, (40, 6), np.uint8)
+    times[rng.random(times.shape) < 0.3] = 15
+    volleys.save("in.npz", Volleys(times, None, rng.integers(0, 8, (3, 6), np.uint8)))
+    return tmp_path
+
+
+def test_rtl_writes_what_golden_writes(small, capsys):
+    run = ["run", "small.toml", "--input", "in.npz", "--learn"]
+    result([*run, "--on", "golden", "-o", "a.npz"], capsys)
+    said = result([*run, "--on", "rtl", "-o", "b.npz", "--waves", "w.fst"], capsys)
+    golden, rtl = archive.read("a.npz", "volley"), archive.read("b.npz", "volley")
+    cycles = rtl.pop("cycles")
+    assert list(golden) == list(rtl)
+    for name in golden:
+        assert_array_equal(golden[name], rtl[name])
+    assert said["cycles"] == [int(cycles.min()), int(cycles.max())]
+    assert Path("w.fst").stat().st_size > 0
+
+
+def test_cosim_compares_everything(small, capsys):
+    said = result(["cosim", "small.toml", "--input", "in.npz", "--stalls", "0.5"], capsys)
+    assert (said["equal"], said["checked"], said["learn"]) == (True, 40, True)
+    assert said["file"] is None
+    drawn = result(["cosim", "small.toml", "--images", "30", "--frozen"], capsys)
+    assert (drawn["equal"], drawn["checked"], drawn["learn"]) == (True, 30, False)
+    assert not Path("mismatches.json").exists()
+
+
+def test_a_mismatch_is_status_1_with_a_command_that_replays_it(small, capsys, monkeypatch):
+    healthy = export(config.load("small.toml"))
+    broken = planted(healthy, "wta", r"~ ?fire;", "~{fire[0], fire[1], fire[2]};")
+    monkeypatch.setattr(verilog, "export", lambda *_: broken)
+    said = result(["cosim", "small.toml", "--input", "in.npz"], capsys, status=1)
+    assert not said["equal"]
+    written = json.loads(Path(said["file"]).read_text())
+    first = written["mismatch"]
+    assert first == said["mismatch"]
+    assert first["wave"] == said["checked"]
+    assert said["command"] == (
+        f"racewave cosim small.toml --input in.npz --images {first['wave'] + 1} "
+        f"--first-wave {first['wave']} --waves wave-{first['wave']}.fst"
+    )
+    again = result(said["command"].split()[1:], capsys, status=1)
+    assert again["mismatch"] == first
+    assert Path(f"wave-{first['wave']}.fst").stat().st_size > 0
