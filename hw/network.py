@@ -244,7 +244,7 @@ class Network(Unit):
         address = self.requests.payload[widths.row_bits : -1]
         write = self.requests.payload[-1]
 
-        # Which synapse is at the door. Not reset, as the rings are not: a reset may come at any turn.
+        # Which synapse is at the door. Like the rings, not reset: a reset may come at any turn.
         turn = Signal(range(column.p), reset_less=True)
         turning = Signal()
         rotate = Signal()

@@ -352,7 +352,8 @@ def test_planted_bug(test, monkeypatch):
 
 
 def test_planted_bug_in_reset(monkeypatch):
-    lost = mutated(network, "Signal(range(column.p), reset_less=True)", "Signal(range(column.p))")
+    kept = "Signal(range(column.p), reset_less=True)"
+    lost = mutated(network, kept, "Signal(range(column.p))")
     monkeypatch.setattr(network, "Network", lost.Network)
     with pytest.raises(AssertionError):
         test_reset_at_any_time_keeps_every_weight_in_its_place(1)
