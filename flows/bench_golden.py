@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -20,11 +21,14 @@ IMAGES = 10_000
 FEW = 200  # images for the reference form
 
 
-def accuracy(data_dir: str | None, show: Console) -> list[dict[str, Any]]:
+def accuracy(
+    data_dir: str | None, show: Console, networks: Iterable[str] = tuple(NETWORKS)
+) -> list[dict[str, Any]]:
     """Per cent of all test images, integer inference, against random weights and raw pixels."""
     sets: dict[str, Dataset] = {}
     rows = []
-    for name, source in NETWORKS.items():
+    for name in networks:
+        source = NETWORKS[name]
         if source not in sets:
             sets[source] = data.load(source, data_dir)
         show.say(f"accuracy of {name}, seeds {SEEDS}")
@@ -32,6 +36,7 @@ def accuracy(data_dir: str | None, show: Console) -> list[dict[str, Any]]:
         own = found["accuracy"]
         for key, title in (("random_weights", "random weights"), ("raw_pixels", "raw pixels")):
             other = found[key]["mean"]
+            title += f" (spread {found[key]['spread']})"
             # Times fewer errors than the baseline makes.
             fewer = (100 - other) / (100 - own["mean"]) if own["mean"] < 100 else None
             what = f"accuracy {name} (spread {own['spread']})"
