@@ -83,6 +83,8 @@ class Line:
         self.divisor = divisor
         self.capacity = capacity
         text = verilog(board, top, divisor, capacity)
+        if waves is not None:
+            text = f"`define DUMP\n{text}"
         program = build(pick(simulator), text, waves=waves is not None)
         self.session = Session(program, waves=waves)
         if reset:

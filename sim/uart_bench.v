@@ -45,6 +45,13 @@ module bench;
       .busy(busy)
   );
 
+`ifdef DUMP
+  initial begin
+    $dumpfile("waves.fst");
+    $dumpvars(0, bench);
+  end
+`endif
+
   // Player.
   reg seen = 0;
   reg running = 0;
