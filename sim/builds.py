@@ -23,6 +23,7 @@ from pathlib import Path
 
 import platformdirs
 
+from racewave.golden.errors import BadInput
 from racewave.sim.fst import stand_ins
 from racewave.sim.simulators import Simulator
 
@@ -97,13 +98,19 @@ def build(
     ------
     BuildError
         The text is not accepted.
+    BadInput
+        There is no place to keep it.
     """
     facts = [str(RECIPE), simulator.name, simulator.version, simulator.compiler, version("cocotb")]
     facts += [str(simulator.path), sys.platform, os.uname().machine]
     facts += [top, str(waves), optimise, source]
     key = hashlib.sha256("\0".join(facts).encode()).hexdigest()[:24]
     folder = cache_folder()
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = f"{error.strerror}; RACEWAVE_CACHE names another one"
+        raise BadInput(f"cache folder '{folder}' cannot be made: {reason}") from None
     home = folder / key
     with _lock(folder / f"{key}.lock"):
         if (home / "seconds").exists():

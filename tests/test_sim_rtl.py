@@ -114,6 +114,23 @@ def test_nothing_moves_before_start(text):
             core.played(answer, len(volleys))
 
 
+def test_stalls_take_clocks_but_none_of_the_core(text):
+    """Pauses of the streams are there, and the core's own counter does not see them."""
+    start, volleys, _ = experiment()
+    clocks, cycles = [], []
+    for stalls in (0.0, 0.5):
+        with rtl.Core(CONFIG, verilog=text, stalls=stalls) as core:
+            core.write(start)
+            (order,) = core.orders(volleys, learn=False)
+            order["get"] = [*order["get"], "clocks"]
+            empty = {"set": {**order["set"], "volley_count": 0}, "get": ["clocks"]}
+            before, after = core.session.play(empty, order)
+            clocks.append(int(after["clocks"], 2) - int(before["clocks"], 2))
+            cycles.append(core.played(after, len(volleys)).cycles)
+    assert_array_equal(cycles[0], cycles[1])
+    assert clocks[1] > clocks[0] + len(volleys) // 4
+
+
 def test_reset_and_reseed_repeat_the_draws(text):
     start, volleys, _ = experiment()
     with rtl.Core(CONFIG, verilog=text) as core:

@@ -119,6 +119,13 @@ def test_builds_are_kept_by_content(empty_cache):
     assert len([name for name in names if not name.endswith(".lock")]) == 2
 
 
+def test_cache_that_cannot_be_made(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("RACEWAVE_CACHE", str(tmp_path / "file"))
+    with pytest.raises(BadInput, match=r"cannot be made: .*RACEWAVE_CACHE names another one"):
+        build(pick(), ECHO)
+
+
 def test_builds_at_the_same_time_are_one(empty_cache):
     with ThreadPoolExecutor(3) as pool:
         made = list(pool.map(lambda _: build(pick(), ECHO), range(3)))
