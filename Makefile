@@ -24,10 +24,10 @@ demo: $(STAMP)
 	$(BIN)/racewave demo
 
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 regress: $(STAMP)
-	$(BIN)/python -m pytest -m "slow or not slow"
+	$(BIN)/python -m pytest -m "slow or not slow" -n auto --dist loadfile
 
 # Type checkers cannot follow package-dir: give them a folder in which `racewave` is this one.
 .types/racewave:
