@@ -8,7 +8,7 @@ from mutants import mutated
 
 from racewave.golden import column as golden
 from racewave.golden.config import ColumnConfig, Config, HardwareConfig, from_dict
-from racewave.hw import network
+from racewave.hw import latency, network
 from racewave.hw.latency import wave_cycles
 
 COLUMN = ColumnConfig(p=3, q=2, theta=4, w_max=3, u_search=700, u_capture=900, initial_w=0)
@@ -283,6 +283,14 @@ LATENCY = {
     "steps": Config(column=ColumnConfig(p=9, q=2, theta=4, w_max=5, t_in=4, response="snl")),
     "one step": Config(column=ColumnConfig(p=9, q=2, theta=4, w_max=5, response="snl")),
     "read-out": from_dict(IMAGE | {"readout": {"classes": 9, "bits": 3}}),
+    "long update": from_dict(
+        {
+            "column": {"p": 32, "q": 2, "theta": 1},
+            "input": {"image": [4, 4], "encoder": "posneg"},
+            "layer": [{"field": 4, "stride": 4}],
+            "readout": {"classes": 2, "bits": 3},
+        }
+    ),
 }
 
 
@@ -357,3 +365,17 @@ def test_planted_bug_in_reset(monkeypatch):
     monkeypatch.setattr(network, "Network", lost.Network)
     with pytest.raises(AssertionError):
         test_reset_at_any_time_keeps_every_weight_in_its_place(1)
+
+
+@pytest.mark.parametrize(
+    ("name", "learn", "old", "new"),
+    [
+        ("long update", True, "after.append(column.p + 1)", "after.append(column.p)"),
+        ("ages", False, "+ drain_cycles(column) + max", "+ max"),
+        ("long update", True, "max(after)", "sum(after)"),
+    ],
+)
+def test_planted_bug_in_latency(name, learn, old, new, monkeypatch):
+    monkeypatch.setitem(globals(), "wave_cycles", mutated(latency, old, new).wave_cycles)
+    with pytest.raises(AssertionError):
+        test_clocks_of_a_wave(name, learn=learn, stalls=0.0)

@@ -7,11 +7,12 @@ import sys
 
 import pytest
 from amaranth.hdl import Fragment
+from mutants import mutated
 
 from racewave.golden import config as configs
 from racewave.golden import presets
 from racewave.golden.config import ColumnConfig, Config
-from racewave.hw import verilog
+from racewave.hw import hierarchy, verilog
 from racewave.hw.hierarchy import Library
 from racewave.hw.network import Network
 from racewave.hw.ring import Ring
@@ -115,3 +116,9 @@ def test_units_with_other_parameters_get_their_own_module():
     assert library.add(Ring, 4, 2) is first
     assert library.add(Ring, 5, 2).module == "ring_2"
     assert [entry.module for entry in library.entries.values()] == ["ring", "ring_2"]
+
+
+def test_planted_bug_in_hierarchy():
+    broken = mutated(hierarchy, "key = (kind, *parameters)", "key = (kind,)").Library()
+    broken.add(Ring, 4, 2)
+    assert broken.add(Ring, 5, 2).module == "ring"
