@@ -185,11 +185,13 @@ def _too_big(
     have = getattr(board.available, field)
     fits = [b for b in map(boards.load, boards.names()) if enough(b, needs)]
     best = fits[0] if fits else boards.load(boards.names()[-1])
-    advice = "would do" if fits else "has most and would not do either"
+    advice = f"{best.name} ({getattr(best.available, field):,})"
+    advice += " would do" if fits else " has most and would not do either"
+    if best is board:
+        advice = "no board has more"
     return DoesNotFit(
         f"{config.name} must fit {board.name} ({have:,} {report.ROWS[field]}), but needs {text}: "
-        f"{needs[field] - have:,} are missing; "
-        f"{best.name} ({getattr(best.available, field):,}) {advice}"
+        f"{needs[field] - have:,} are missing; {advice}"
     )
 
 

@@ -322,7 +322,7 @@ def build(
 
 
 @verbs.command()
-@click.option("-o", "--out", default="demo", metavar="DIR", help="Folder for model and bitstreams.")
+@click.option("-o", "--out", default="out/demo", metavar="DIR", help="Folder for everything.")
 @share("images")
 def demo(out: str, images: int | None, as_json: bool, jobs: int | None, verbose: bool) -> int:
     """The quick start: train digits, run it on golden and RTL, co-simulate, build bitstreams."""

@@ -186,6 +186,11 @@ def test_too_many_weights_are_refused_at_once(tmp_path, capsys):
     )
 
 
+def test_too_many_weights_for_the_largest_board(tmp_path, capsys):
+    said = too_big("mnist-169", "ulx3s-85f", capsys, tmp_path / "o")
+    assert said.endswith("111,048 are missing; no board has more")
+
+
 def test_too_big_after_synthesis_names_a_board(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("RACEWAVE_CACHE", str(tmp_path / "cache"))
     path = tmp_path / "wide.toml"
