@@ -92,7 +92,7 @@ def build(
     waves
         The program can write waves.
     optimise
-        Optimisation of the C++ compiler (Verilator only).
+        Optimisation of the C++ compiler (Verilator only); large models get none.
 
     Raises
     ------
@@ -165,10 +165,11 @@ def _verilate(simulator: Simulator, place: Path, top: str, waves: bool, optimise
     runtime = _Runtime(simulator, waves)
     runtime.bring(objects)
     command = ["make", "-s", "-j", str(min(4, _processors())), "-C", str(objects), "-f", "Vtop.mk"]
-    # One compilation saves headers; many, in parallel, save memory.
-    size = sum(file.stat().st_size for file in objects.glob("*.cpp"))
-    command.append(f"VM_PARALLEL_BUILDS={int(size > ONE_COMPILATION)}")
-    _call([*command, f"OPT_FAST={optimise}", *MAKE_VARIABLES], place, environment)
+    # One compilation saves headers. A large model is compiled in parts, and without optimisation:
+    # that takes minutes, which few simulations are long enough to win back.
+    large = sum(file.stat().st_size for file in objects.glob("*.cpp")) > ONE_COMPILATION
+    command += [f"VM_PARALLEL_BUILDS={int(large)}", f"OPT_FAST={'-O0' if large else optimise}"]
+    _call([*command, *MAKE_VARIABLES], place, environment)
     runtime.take(objects)
 
 
