@@ -17,8 +17,8 @@ class Column(Unit):
     """q neurons over p lines.
 
     Winners and times follow a step 3 clocks and ``synapse_cycles`` later; `hold` stops the wave
-    when the k-WTA needs more. An update of the weights takes ``p + 1`` clocks: `active` in the first p
-    with `index` counting, `rotate` in the last p.
+    when the k-WTA needs more. An update of the weights takes ``p + 1`` clocks: `active` in the
+    first p with `index` counting, `rotate` in the last p.
 
     Parameters
     ----------
