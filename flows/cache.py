@@ -14,6 +14,8 @@ from pathlib import Path
 
 import platformdirs
 
+from racewave.golden.errors import BadInput
+
 __all__ = ["entry", "key", "place"]
 
 KEEP_DAYS = 90
@@ -44,7 +46,10 @@ def entry(name: str) -> Iterator[tuple[Path, bool]]:
     once the caller leaves without an error.
     """
     root = place()
-    root.mkdir(parents=True, exist_ok=True)
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(f"cache folder '{root}' cannot be made: {error.strerror}") from None
     home = root / name
     with (root / f"{name}.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any, NoReturn
 
 import click
 
-from racewave.flows import console
+from racewave.flows import console, files
 from racewave.flows.console import Console
 from racewave.flows.options import Number, OneOf, Verbs, explain, share
 from racewave.golden.errors import BadInput
@@ -66,8 +67,10 @@ def answer(as_json: bool, data: dict[str, Any]) -> bool:
     return as_json
 
 
-def limit(jobs: int | None) -> None:
-    """Keep numba, torch and the simulators' make to so many threads, before they start."""
+def settle(jobs: int | None, verbose: bool) -> None:
+    """Obey --jobs (before libraries start their threads) and -v."""
+    if verbose:
+        logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     if jobs is not None:
         for name in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
             os.environ[name] = str(min(jobs, os.cpu_count() or 1))
@@ -146,13 +149,14 @@ def train(
     verbose: bool,
 ) -> None:
     """Train CONFIG on --data, print accuracy and baselines, write the model."""
-    limit(jobs)
+    settle(jobs, verbose)
     from racewave.flows.inputs import open_config, open_data
     from racewave.golden.train import train as fit
 
+    files.check_file(out)
     network = open_config(config)
     dataset = open_data(network, data, data_dir)
-    with Console(verbose) as show:
+    with Console() as show:
         report = fit(
             network,
             dataset,
@@ -194,16 +198,18 @@ def run(
     verbose: bool,
 ) -> None:
     """Play volleys, or the test images of --data, on a level of abstraction."""
-    limit(jobs)
+    settle(jobs, verbose)
     from racewave.flows.inputs import open_experiment, open_model
     from racewave.flows.run import check_level
     from racewave.flows.run import run as play
     from racewave.golden.volleys import save_result
 
     check_level(on)
+    for place in (out, waves):
+        files.check_file(place)
     shown = open_model(model, seed)
     experiment = open_experiment(shown, file, data, data_dir, images, seed=seed)
-    with Console(verbose) as show:
+    with Console() as show:
         count = show.counter(f"waves on {on}", len(experiment.times))
         record = Path(waves) if waves else None
         result, summary = play(experiment, on, learn, simulator, record, count)
@@ -247,14 +253,14 @@ def cosim(
     verbose: bool,
 ) -> int:
     """Golden model and RTL in lock step, learning on: every time, class and weight."""
-    limit(jobs)
+    settle(jobs, verbose)
     from racewave.flows.cosim import cosim as compare
     from racewave.flows.inputs import open_experiment, open_model
 
     shown = open_model(model, seed)
     experiment = open_experiment(shown, file, data, data_dir, images, draw=1_000, seed=seed)
     typed = {"--input": file, "--data": data, "--data-dir": data_dir, "--seed": seed}
-    with Console(verbose) as show:
+    with Console() as show:
         report = compare(
             experiment,
             [model, *(f"{name} {value}" for name, value in typed.items() if value is not None)],
@@ -279,6 +285,7 @@ def generate(
     model: str, out: str, seed: int | None, as_json: bool, jobs: int | None, verbose: bool
 ) -> None:
     """Write Verilog, memory images, manifest, port page and FuseSoC core file."""
+    settle(jobs, verbose)
     from racewave.flows.generate import generate as write
     from racewave.flows.inputs import open_model
 
@@ -305,6 +312,7 @@ def build(
     verbose: bool,
 ) -> int:
     """Bitstream and report for a board, with open tools; --seed is the placer's."""
+    settle(jobs, verbose)
     from racewave.flows import boards
     from racewave.flows.build import Options
     from racewave.flows.build import build as make
@@ -313,7 +321,7 @@ def build(
     target = boards.load(board)
     shown = open_model(model)
     place = out or f"{shown.config.name}-{target.name}"
-    with Console(verbose) as show:
+    with Console() as show:
         built = make(shown, target, place, Options(1 if seed is None else seed, fast), show.say)
     if not answer(as_json, built.to_dict()):
         print(built.text, end="")
@@ -326,10 +334,10 @@ def build(
 @share("images")
 def demo(out: str, images: int | None, as_json: bool, jobs: int | None, verbose: bool) -> int:
     """The quick start: train digits, run it on golden and RTL, co-simulate, build bitstreams."""
-    limit(jobs)
+    settle(jobs, verbose)
     from racewave.flows.demo import demo as play
 
-    with Console(verbose) as show:
+    with Console() as show:
         result = play(out, images, show)
     if not answer(as_json, result):
         console.table("racewave demo", result["steps"])
@@ -357,10 +365,10 @@ def bench(
     names: tuple[str, ...], data_dir: str | None, as_json: bool, jobs: int | None, verbose: bool
 ) -> None:
     """Measure: accuracy, speed, area; each figure beside its baseline from the same run."""
-    limit(jobs)
+    settle(jobs, verbose)
     from racewave.flows.bench import bench as measure
 
-    with Console(verbose) as show:
+    with Console() as show:
         rows = measure(names, data_dir, show)
     if not answer(as_json, {"rows": rows}):
         console.table("bench", rows)

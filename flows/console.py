@@ -20,16 +20,9 @@ QUIET_S = 5.0  # plain lines of one stage are at least this far apart
 
 
 class Console:
-    """Progress bars on a terminal, plain lines elsewhere; always on standard error.
+    """Progress bars on a terminal, plain lines elsewhere; always on standard error."""
 
-    Parameters
-    ----------
-    verbose
-        Show details, too.
-    """
-
-    def __init__(self, verbose: bool = False) -> None:
-        self.verbose = verbose
+    def __init__(self) -> None:
         self._rich = Rich(stderr=True, highlight=False, soft_wrap=True)
         self._bars: Progress | None = None
         self._tasks: dict[str, TaskID] = {}
@@ -55,11 +48,6 @@ class Console:
     def say(self, text: str) -> None:
         """Print a line."""
         self._rich.print(text, markup=False)
-
-    def detail(self, text: str) -> None:
-        """Print a line if the user wants to know everything."""
-        if self.verbose:
-            self.say(text)
 
     def progress(self, stage: str, done: int, total: int) -> None:
         """Show how far a stage is; a stage begins when it is first mentioned."""

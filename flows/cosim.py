@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from racewave.flows import files
 from racewave.flows.inputs import Experiment
 from racewave.golden.errors import BadInput
 
@@ -49,9 +50,8 @@ def cosim(
 
     if first_wave and waves is None:
         raise BadInput("--first-wave must come with --waves")
-    for place in (waves, mismatches):
-        if place is not None and not place.absolute().parent.is_dir():
-            raise BadInput(f"output file '{place}' cannot be written: no such folder")
+    files.check_file(waves)
+    files.check_file(mismatches)
     name = " ".join(shlex.join(part.split(" ", 1)) for part in typed)
     report = sim.cosim(
         experiment.model,

@@ -61,6 +61,7 @@ def demo(out: str | Path, images: int | None = None, show: Console | None = None
         except BaseException:
             tools.stop_all()
             background.shutdown(cancel_futures=True)
+            tools.go_on()
             raise
     return {**result, "seconds": round(time.monotonic() - begin, 1)}
 

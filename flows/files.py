@@ -8,14 +8,14 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from racewave.golden.errors import BadInput
 
-__all__ = ["MANIFEST", "folder", "manifest", "to_json", "write_text"]
+__all__ = ["MANIFEST", "check_file", "folder", "manifest", "to_json"]
 
 MANIFEST = "manifest.json"
 
@@ -25,23 +25,22 @@ def to_json(data: Any) -> str:
     return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
 
 
-def write_text(path: str | Path, text: str) -> None:
-    """Write a text file beside `path`, then rename.
+def check_file(path: str | Path | None) -> None:
+    """Refuse an output file that could not be written when the work is done; None is fine.
 
     Raises
     ------
     BadInput
-        The place cannot be written.
+        It is a folder, or in no folder.
     """
-    path = Path(path)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            beside.unlink()
-        raise BadInput(f"output file '{path}' cannot be written: {error.strerror}") from None
+    if path is None:
+        return
+    parent = Path(path).absolute().parent
+    if Path(path).is_dir():
+        raise BadInput(f"output file '{path}' cannot be written: it is a folder")
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
+        reason = "Permission denied" if parent.is_dir() else "no such folder"
+        raise BadInput(f"output file '{path}' cannot be written: {reason}")
 
 
 def manifest(folder: Path, about: dict[str, Any]) -> dict[str, Any]:

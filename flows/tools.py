@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import hashlib
 import importlib.util
+import logging
 import os
 import subprocess
 import sys
@@ -25,7 +26,7 @@ import platformdirs
 
 from racewave.golden.errors import BadInput
 
-__all__ = ["TOOLS", "Tool", "ToolError", "check", "prepare", "run", "stop_all", "versions"]
+__all__ = ["TOOLS", "Tool", "ToolError", "check", "go_on", "prepare", "run", "stop_all", "versions"]
 
 Say = Callable[[str], None]
 
@@ -101,8 +102,10 @@ TOOLS = {
     )
 }
 
+log = logging.getLogger("racewave")
 _running: set[subprocess.Popen] = set()
 _guard = threading.Lock()
+_stopping = threading.Event()
 
 
 def check(*names: str) -> None:
@@ -124,7 +127,7 @@ def versions(*names: str) -> dict[str, str]:
     return {name: TOOLS[name].version for name in names}
 
 
-def run(name: str, arguments: list[str], folder: Path, log: Path, say: Say | None = None) -> str:
+def run(name: str, arguments: list[str], folder: Path, output: Path, say: Say | None = None) -> str:
     """Run a tool and wait for it.
 
     Parameters
@@ -135,7 +138,7 @@ def run(name: str, arguments: list[str], folder: Path, log: Path, say: Say | Non
         Its command line; file names relative to `folder`.
     folder
         Where it runs.
-    log
+    output
         Gets everything that it prints.
     say
         Told when a first start will take its time.
@@ -151,7 +154,7 @@ def run(name: str, arguments: list[str], folder: Path, log: Path, say: Say | Non
         It ended with an error.
     """
     prepare(name, say)
-    return _start(TOOLS[name], arguments, folder, log)
+    return _start(TOOLS[name], arguments, folder, output)
 
 
 def prepare(name: str, say: Say | None = None) -> None:
@@ -171,16 +174,17 @@ def prepare(name: str, say: Say | None = None) -> None:
             return
         if say is not None:
             say(f"{name}: first start, compiles itself (once; yosys takes half a minute)")
-        with tempfile.TemporaryDirectory() as folder:
-            log = Path(folder) / "log"
-            # Any start compiles; packers know no --version and end with an error.
-            with contextlib.suppress(ToolError):
-                _start(tool, ["--version"], Path(folder), log)
+        # Any start compiles; packers know no --version and end with an error.
+        with tempfile.TemporaryDirectory() as folder, contextlib.suppress(ToolError):
+            _start(tool, ["--version"], Path(folder), Path(folder) / "log")
 
 
-def _start(tool: Tool, arguments: list[str], folder: Path, log: Path) -> str:
+def _start(tool: Tool, arguments: list[str], folder: Path, output: Path) -> str:
+    if _stopping.is_set():
+        raise ToolError(f"{tool.name} was not started: stopped")
+    log.info("%s %s in %s", tool.name, " ".join(arguments), folder)
     program = f"import sys, {tool.package} as t; sys.exit(t.{tool.function}(sys.argv[1:]))"
-    with log.open("w", encoding="utf-8") as file:
+    with output.open("w", encoding="utf-8") as file:
         process = subprocess.Popen(
             [sys.executable, "-c", program, *arguments],
             cwd=folder,
@@ -198,17 +202,23 @@ def _start(tool: Tool, arguments: list[str], folder: Path, log: Path) -> str:
             if process.poll() is None:
                 process.kill()
                 process.wait()
-    text = log.read_text(encoding="utf-8", errors="replace")
+    text = output.read_text(encoding="utf-8", errors="replace")
     if status:
         raise ToolError(f"{tool.name} ended with status {status}:\n{_complaint(text)}")
     return text
 
 
 def stop_all() -> None:
-    """Kill every tool that still runs; their callers get a `ToolError`."""
+    """Kill every tool that still runs, and start none until `go_on`; callers get a `ToolError`."""
+    _stopping.set()
     with _guard:
         for process in _running:
             process.kill()
+
+
+def go_on() -> None:
+    """Allow tools again after `stop_all`."""
+    _stopping.clear()
 
 
 def _complaint(text: str) -> str:

@@ -2,6 +2,11 @@
 
 import hashlib
 import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import amaranth_boards.ice40_hx8k_b_evn
 import amaranth_boards.icebreaker
@@ -17,6 +22,7 @@ from racewave.golden.config import ColumnConfig, Config, HardwareConfig
 from racewave.hw.latency import wave_cycles
 from racewave.sim import rtl
 
+RACEWAVE = Path(sys.executable).with_name("racewave")
 SMALL = Config(name="small", column=ColumnConfig(p=4, q=2, theta=5))
 PLATFORMS = {
     "icebreaker": amaranth_boards.icebreaker.ICEBreakerPlatform,
@@ -209,3 +215,35 @@ def test_a_baud_rate_that_the_clock_cannot_divide(tmp_path, capsys):
     fast = SMALL.model_copy(update={"hardware": HardwareConfig(baud=5_000_000)})
     with pytest.raises(config.BadInput, match="baud must be within 2 %"):
         build.build(model.initial(fast), boards.load("icebreaker"), tmp_path / "o")
+
+
+def test_interrupted_synthesis_leaves_nothing(tmp_path):
+    command = [RACEWAVE, "build", "cmu-cvt", "--board", "icebreaker", "-o", "out", "-v"]
+    process = subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        env={**os.environ, "RACEWAVE_CACHE": str(tmp_path / "cache")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    for said in process.stderr:
+        if said.startswith("yosys synthesis.ys"):  # -v: yosys runs
+            break
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (130, "")
+    assert err.splitlines()[-1] == "racewave: interrupted"
+    assert "Traceback" not in err
+    assert not (tmp_path / "out").exists()
+    assert not [p for p in (tmp_path / "cache" / "bitstreams").iterdir() if p.is_dir()]
+
+
+def test_a_cache_that_cannot_be_made(tmp_path, capsys, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("RACEWAVE_CACHE", str(tmp_path / "file" / "cache"))
+    status = execute(["build", "cmu-cvt", "--board", "icebreaker", "-o", str(tmp_path / "o")])
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert status == 2
+    assert last.startswith(f"racewave: cache folder '{tmp_path}/file/cache/bitstreams' cannot be")

@@ -106,6 +106,10 @@ def test_output_that_cannot_be_written(tmp_path, capsys, play):
     out = tmp_path / "no" / "out.npz"
     said = line(["run", "cmu-cvt", "--input", play[0], "-o", out], capsys)
     assert said.startswith(f"output file '{out}' cannot be written")
+    said = line(["train", "digits", "-o", out], capsys)
+    assert said == f"output file '{out}' cannot be written: no such folder"
+    said = line(["run", "cmu-cvt", "--input", play[0], "-o", tmp_path], capsys)
+    assert said == f"output file '{tmp_path}' cannot be written: it is a folder"
     assert set(tmp_path.iterdir()) == before
 
 
