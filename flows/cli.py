@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import click
 
-from racewave.flows import console, files
+from racewave.flows import console, files, tools
 from racewave.flows.console import Console
 from racewave.flows.options import Number, OneOf, Verbs, explain, share
 from racewave.golden.errors import BadInput
@@ -41,8 +41,6 @@ def execute(arguments: list[str]) -> int:
     except BadInput as error:
         return complain(str(error), BAD_INPUT)
     except (KeyboardInterrupt, click.Abort):
-        from racewave.flows import tools
-
         tools.stop_all()
         return complain("interrupted", INTERRUPTED)
     except (BrokenPipeError, SystemExit):  # click ends like this when the reader has left
@@ -210,6 +208,8 @@ def run(
     shown = open_model(model, seed)
     experiment = open_experiment(shown, file, data, data_dir, images, seed=seed)
     with Console() as show:
+        if on == "rtl":
+            tools.prepare("yosys", show.say)
         count = show.counter(f"waves on {on}", len(experiment.times))
         record = Path(waves) if waves else None
         result, summary = play(experiment, on, learn, simulator, record, count)
@@ -261,6 +261,7 @@ def cosim(
     experiment = open_experiment(shown, file, data, data_dir, images, draw=1_000, seed=seed)
     typed = {"--input": file, "--data": data, "--data-dir": data_dir, "--seed": seed}
     with Console() as show:
+        tools.prepare("yosys", show.say)
         report = compare(
             experiment,
             [model, *(f"{name} {value}" for name, value in typed.items() if value is not None)],
@@ -289,7 +290,10 @@ def generate(
     from racewave.flows.generate import generate as write
     from racewave.flows.inputs import open_model
 
-    done = write(open_model(model, seed), out).to_dict()
+    shown = open_model(model, seed)
+    with Console() as show:
+        tools.prepare("yosys", show.say)
+        done = write(shown, out).to_dict()
     if not answer(as_json, done):
         rows = [{"file": name, "sha256": digest[:16]} for name, digest in done["files"].items()]
         console.table(f"{done['top']} in {out}", rows)

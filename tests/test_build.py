@@ -247,3 +247,27 @@ def test_a_cache_that_cannot_be_made(tmp_path, capsys, monkeypatch):
     last = capsys.readouterr().err.splitlines()[-1]
     assert status == 2
     assert last.startswith(f"racewave: cache folder '{tmp_path}/file/cache/bitstreams' cannot be")
+
+
+def test_a_first_start_is_announced_once(tmp_path, monkeypatch):
+    monkeypatch.setenv("YOWASP_CACHE_DIR", str(tmp_path))
+    said = []
+    assert not tools.TOOLS["icepack"].compiled()
+    for _ in range(2):
+        tools.prepare("icepack", said.append)
+    assert tools.TOOLS["icepack"].compiled()
+    assert len(said) == 1
+    assert "first start" in said[0]
+
+
+def test_stopped_tools_start_again_only_when_told(tmp_path):
+    tools.stop_all()
+    with pytest.raises(tools.ToolError, match="yosys was not started"):
+        tools.run("yosys", ["-V"], tmp_path, tmp_path / "log")
+    tools.go_on()
+    assert tools.run("yosys", ["-V"], tmp_path, tmp_path / "log").startswith("Yosys ")
+
+
+def test_a_tool_that_fails_says_why(tmp_path):
+    with pytest.raises(tools.ToolError, match=r"(?s)yosys ended with status 1:.*ERROR.*nonsense"):
+        tools.run("yosys", ["-p", "nonsense"], tmp_path, tmp_path / "log")
