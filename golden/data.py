@@ -123,6 +123,8 @@ def _digits() -> Dataset:
 
 
 def _mnist(data_dir: str | Path | None) -> Dataset:
+    if data_dir and not Path(data_dir).is_dir():
+        raise BadInput(f"data-dir must be a folder, not '{data_dir}'")
     unpacked = {name: _mnist_file(name, data_dir) for name in FILES}
     arrays = [parse_idx(data, name) for name, data in unpacked.items()]
     return Dataset("mnist", *arrays)
@@ -140,8 +142,6 @@ def _mnist_file(name: str, data_dir: str | Path | None) -> bytes:
                 if hashlib.sha256(data).hexdigest() != FILES[name]:
                     raise BadInput(f"data file '{path}' must be MNIST's, not other bytes (sha256)")
                 return data
-    if data_dir and not Path(data_dir).is_dir():
-        raise BadInput(f"data-dir must be a folder, not '{data_dir}'")
     return fetch(name, cache)
 
 

@@ -137,7 +137,7 @@ EDITS = {  # array: what becomes of it; and the complaint
     "config_kind": ("config", "np.array(3)", r"config must be a JSON text"),
     "config_value": (
         "config",
-        "change_config(config, '\"theta\": 40', '\"theta\": 999')",
+        "change_config(config, '\"theta\": 60', '\"theta\": 999')",
         r"theta must be in",
     ),
     "config_key": (
