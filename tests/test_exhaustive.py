@@ -126,11 +126,11 @@ endmodule
 
 
 def columns() -> list[ColumnConfig]:
-    """Tiny columns with one threshold each: two input steps, and the largest with one step."""
+    """Tiny columns with a middle and the highest threshold, most of them with two input steps."""
     return [
         c
         for c in tiny_columns()
-        if c.theta == (c.p * c.w_max + 1) // 2
+        if c.theta in ((c.v_max + 1) // 2, c.v_max)
         and (c.q > 1 or c.tie == "index")  # one neuron has no ties
         and (c.t_in == 2 or (c.t_in == 1 and (c.p, c.q, c.w_max) == (3, 2, 2)))
     ]
