@@ -115,6 +115,7 @@ def explain(error: click.UsageError) -> str:
     param = getattr(error, "param", None)
     if isinstance(error, click.NoSuchOption):
         known = [name for p in (error.ctx.command.params if error.ctx else []) for name in p.opts]
+        known.append("--help")
         return f"{verb}unknown option '{error.option_name}'{nearest(error.option_name, known)}"
     if isinstance(error, click.MissingParameter) and param is not None:
         name = param.opts[0] if isinstance(param, click.Option) else param.make_metavar(error.ctx)

@@ -173,7 +173,8 @@ def prepare(name: str, say: Say | None = None) -> None:
         if tool.compiled():
             return
         if say is not None:
-            say(f"{name}: first start, compiles itself (once; yosys takes half a minute)")
+            long = " (once, half a minute)" if name == "yosys" else " (once)"
+            say(f"{name}: first start, the tool compiles itself{long}")
         # Any start compiles; packers know no --version and end with an error.
         with tempfile.TemporaryDirectory() as folder, contextlib.suppress(ToolError):
             _start(tool, ["--version"], Path(folder), Path(folder) / "log")

@@ -51,6 +51,8 @@ def result(arguments, capsys, status=0):
 
 WRONG = [
     (["runn"], "unknown verb 'runn'; did you mean 'run'?"),
+    (["--jsn"], "unknown option '--jsn'; allowed: --version, --help"),
+    (["run", "digits", "--images"], "Option '--images' requires an argument."),
     (["zzz"], "unknown verb 'zzz'; allowed: presets, config, train, run, cosim, generate, build"),
     (["run", "digits", "--imges", "3"], "run: unknown option '--imges'; did you mean '--images'?"),
     (["run"], "run: MODEL|CONFIG must be given; see racewave run --help"),
