@@ -4,6 +4,10 @@ Every synapse is a submodule with a weight, a counter and a comparator; every ne
 synapses. Nothing is shared and nothing is written for a particular synthesis tool.
 """
 
+# Amaranth makes the members of a component at run time: no checker sees them.
+# pyright: reportAttributeAccessIssue=false, reportGeneralTypeIssues=false
+# pyright: reportArgumentType=false, reportOperatorIssue=false
+
 from __future__ import annotations
 
 import os

@@ -257,7 +257,7 @@ class Config(_Table):
             if self.readout is not None:
                 raise ValueError("[readout] must come with [input] and [[layer]], not alone")
             return self
-        (layer,) = self.layer
+        layer = next(iter(self.layer))
         for axis, side in zip(("rows", "columns"), self.input.image, strict=True):
             if layer.field > side:
                 raise ValueError(
@@ -280,7 +280,7 @@ class Config(_Table):
         """Rows and columns of the grid of columns; 1 x 1 for a lone column."""
         if self.input is None:
             return (1, 1)
-        (layer,) = self.layer
+        layer, *_ = self.layer
         rows, columns = self.input.image
         return (
             (rows - layer.field) // layer.stride + 1,
@@ -468,4 +468,4 @@ def load(name: str | Path) -> Config:
             reason = getattr(error, "strerror", None) or "not UTF-8 text"
             raise BadInput(f"config file '{path}' cannot be read: {reason}") from None
         return from_toml(text, str(path))
-    return presets.load(str(name))
+    return presets.load(str(name))  # type: ignore  # the same class under its package name

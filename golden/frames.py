@@ -47,7 +47,7 @@ class Code(IntEnum):
     BUSY = 10  # bytes while a frame was executed or answered
 
 
-def crc16(data: bytes, crc: int = 0xFFFF) -> int:
+def crc16(data: bytes | bytearray, crc: int = 0xFFFF) -> int:
     """Compute CRC-16/CCITT-FALSE: polynomial 0x1021, high bit first, start 0xFFFF.
 
     Over data followed by its own check, high byte first, the result is 0.

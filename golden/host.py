@@ -61,9 +61,9 @@ class Status:
         """Read the payload of a reply to `Command.STATUS`."""
         if len(payload) != STATUS_BYTES:
             raise BadInput(f"a status must be {STATUS_BYTES} bytes, not {len(payload)}")
-        flags = [bool(payload[1] >> n & 1) for n in range(3)]
-        counts = (int.from_bytes(payload[at : at + 4], "little") for at in (10, 14))
-        return cls(payload[0], *flags, payload[2:10].hex(), *counts)
+        learns, can_learn, has_readout = (bool(payload[1] >> n & 1) for n in range(3))
+        waves, cycles = (int.from_bytes(payload[at : at + 4], "little") for at in (10, 14))
+        return cls(payload[0], learns, can_learn, has_readout, payload[2:10].hex(), waves, cycles)
 
 
 class Host:
