@@ -208,11 +208,9 @@ def run(
     shown = open_model(model, seed)
     experiment = open_experiment(shown, file, data, data_dir, images, seed=seed)
     with Console() as show:
-        if on == "rtl":
-            tools.prepare("yosys", show.say)
         count = show.counter(f"waves on {on}", len(experiment.times))
         record = Path(waves) if waves else None
-        result, summary = play(experiment, on, learn, simulator, record, count)
+        result, summary = play(experiment, on, learn, simulator, record, count, show.say)
     if out is not None:
         save_result(out, result, learn)
     data_out = {**summary.to_dict(), "out": out}
@@ -261,7 +259,6 @@ def cosim(
     experiment = open_experiment(shown, file, data, data_dir, images, draw=1_000, seed=seed)
     typed = {"--input": file, "--data": data, "--data-dir": data_dir, "--seed": seed}
     with Console() as show:
-        tools.prepare("yosys", show.say)
         report = compare(
             experiment,
             [model, *(f"{name} {value}" for name, value in typed.items() if value is not None)],
@@ -272,6 +269,7 @@ def cosim(
             first_wave=first_wave,
             mismatches=Path(out),
             on_waves=show.counter("waves compared", len(experiment.times)),
+            say=show.say,
         )
     if not answer(as_json, {"config": shown.config.name, **report}):
         console.facts({name: value for name, value in report.items() if value is not None})
@@ -292,8 +290,7 @@ def generate(
 
     shown = open_model(model, seed)
     with Console() as show:
-        tools.prepare("yosys", show.say)
-        done = write(shown, out).to_dict()
+        done = write(shown, out, show.say).to_dict()
     if not answer(as_json, done):
         rows = [{"file": name, "sha256": digest[:16]} for name, digest in done["files"].items()]
         console.table(f"{done['top']} in {out}", rows)

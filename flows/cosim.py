@@ -9,6 +9,7 @@ from typing import Any
 
 from racewave.flows import files
 from racewave.flows.inputs import Experiment
+from racewave.flows.run import make_ready
 from racewave.golden.errors import BadInput
 
 __all__ = ["cosim"]
@@ -24,6 +25,7 @@ def cosim(
     first_wave: int = 0,
     mismatches: Path | None = None,
     on_waves: Callable[[int], None] | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
     """Compare until the first difference.
 
@@ -35,6 +37,8 @@ def cosim(
         What the user typed to name them; the command that repeats a mismatch begins with it.
     learn, simulator, stalls, waves, first_wave, mismatches, on_waves
         As `racewave.sim.cosim.cosim` takes them.
+    say
+        Told when a tool's first start will take its time.
 
     Returns
     -------
@@ -52,6 +56,7 @@ def cosim(
         raise BadInput("--first-wave must come with --waves")
     files.check_file(waves)
     files.check_file(mismatches)
+    make_ready(experiment, learn, simulator, say)
     name = " ".join(shlex.join(part.split(" ", 1)) for part in typed)
     report = sim.cosim(
         experiment.model,

@@ -97,6 +97,11 @@ def folder(path: str | Path, about: dict[str, Any]) -> Iterator[Path]:
 def check_place(target: Path, name: str | Path) -> None:
     """Refuse to replace a file, or a folder with files that its manifest does not list."""
     if not target.exists():
+        above = next(place for place in target.parents if place.exists())
+        if not above.is_dir():
+            raise BadInput(f"output folder '{name}' cannot be written: '{above}' is not a folder")
+        if not os.access(above, os.W_OK):
+            raise BadInput(f"output folder '{name}' cannot be written: '{above}' is read-only")
         return
     if not target.is_dir():
         raise BadInput(f"output folder '{name}' must be a folder, not a file")

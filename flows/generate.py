@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from racewave.flows import datasheet, files
+from racewave.flows import datasheet, files, tools
 from racewave.golden.model import Model
 
 __all__ = ["Generated", "generate", "rows"]
@@ -41,7 +41,7 @@ class Generated:
         return {"folder": self.folder, "top": self.top, "hash": self.hash, "files": self.files}
 
 
-def generate(model: Model, out: str | Path) -> Generated:
+def generate(model: Model, out: str | Path, say: tools.Say | None = None) -> Generated:
     """Write Verilog, memory images, a page of ports and latencies, and a FuseSoC core file.
 
     The same model gives the same bytes, on every machine.
@@ -52,6 +52,8 @@ def generate(model: Model, out: str | Path) -> Generated:
         Config, weights and perhaps a read-out, which the Verilog then starts with.
     out
         Folder; see `files.folder` for what it may hold already.
+    say
+        Told when a tool's first start will take its time.
 
     Raises
     ------
@@ -62,6 +64,7 @@ def generate(model: Model, out: str | Path) -> Generated:
 
     config, top = model.config, model.config.module_name
     files.check_place(Path(out).absolute(), out)
+    tools.prepare("yosys", say)
     verilog = export(config, model.readout)
     texts = {
         f"{top}.v": verilog,

@@ -8,12 +8,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from racewave.flows import tools
 from racewave.flows.inputs import Experiment
 from racewave.golden import network
 from racewave.golden.errors import BadInput, nearest
 from racewave.golden.network import Result
 
-__all__ = ["LEVELS", "Summary", "check_level", "run", "summarise"]
+__all__ = ["LEVELS", "Summary", "check_level", "make_ready", "run", "summarise"]
 
 LEVELS = ("golden", "rtl")
 LATER = ("gates", "bitstream", "board")  # named already, so that the answer can be precise
@@ -71,6 +72,7 @@ def run(
     simulator: str | None = None,
     waves: Path | None = None,
     on_waves: Callable[[int], None] | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> tuple[Result, Summary]:
     """Play an experiment; the result is the same on every level, `cycles` aside.
 
@@ -86,6 +88,8 @@ def run(
         For "rtl": which simulator, and a file for the waves.
     on_waves
         Called with the number of waves played since the last call.
+    say
+        Told when a tool's first start will take its time.
 
     Raises
     ------
@@ -101,6 +105,7 @@ def run(
     else:
         from racewave.sim import rtl  # needs a simulator
 
+        make_ready(experiment, learn, simulator, say)
         result = rtl.run(
             experiment.model,
             experiment.times,
@@ -110,6 +115,20 @@ def run(
             on_waves=on_waves,
         )
     return result, summarise(experiment, result, on, learn, time.perf_counter() - begin)
+
+
+def make_ready(
+    experiment: Experiment,
+    learn: bool,
+    simulator: str | None,
+    say: Callable[[str], None] | None,
+) -> None:
+    """Refuse what cannot be simulated before any tool starts; then let yosys compile itself."""
+    from racewave.sim import rtl, simulators
+
+    rtl.check_learning(experiment.model.config, learn)
+    simulators.pick(simulator)
+    tools.prepare("yosys", say)
 
 
 def summarise(
