@@ -13,7 +13,7 @@ import click
 
 from racewave.flows import console, files, tools
 from racewave.flows.console import Console
-from racewave.flows.options import Number, OneOf, Verbs, explain, share
+from racewave.flows.options import Number, OneOf, Shown, Verbs, explain, share, shows
 from racewave.golden.errors import BadInput
 
 __all__ = ["main"]
@@ -178,39 +178,33 @@ def train(
 @click.option("--on", default="golden", metavar="LEVEL", help="golden (default) or rtl.")
 @click.option("--learn", is_flag=True, help="Apply STDP after every wave.")
 @click.option("-o", "--out", metavar="OUT.npz", help="Where times, classes and weights go.")
-@share("input", "data", "data_dir", "images", "seed", "waves", "simulator")
+@shows
 def run(
     model: str,
     on: str,
     learn: bool,
     out: str | None,
-    file: str | None,
-    data: str | None,
-    data_dir: str | None,
-    images: int | None,
-    seed: int | None,
-    waves: str | None,
-    simulator: str | None,
+    shown: Shown,
     as_json: bool,
     jobs: int | None,
     verbose: bool,
 ) -> None:
     """Play volleys, or the test images of --data, on a level of abstraction."""
     settle(jobs, verbose)
-    from racewave.flows.inputs import open_experiment, open_model
+    from racewave.flows.inputs import open_shown
     from racewave.flows.run import check_level
     from racewave.flows.run import run as play
     from racewave.golden.volleys import save_result
 
     check_level(on)
-    for place in (out, waves):
+    for place in (out, shown.waves):
         files.check_file(place)
-    shown = open_model(model, seed)
-    experiment = open_experiment(shown, file, data, data_dir, images, seed=seed)
+    experiment = open_shown(model, shown)
     with Console() as show:
         count = show.counter(f"waves on {on}", len(experiment.times))
-        record = Path(waves) if waves else None
-        result, summary = play(experiment, on, learn, simulator, record, count, show.say)
+        result, summary = play(
+            experiment, on, learn, shown.simulator, shown.record, count, show.say
+        )
     if out is not None:
         save_result(out, result, learn)
     data_out = {**summary.to_dict(), "out": out}
@@ -232,20 +226,14 @@ def run(
 @click.option(
     "-o", "--out", default="mismatches.json", metavar="FILE", help="For the first difference."
 )
-@share("input", "data", "data_dir", "images", "seed", "waves", "simulator")
+@shows
 def cosim(
     model: str,
     frozen: bool,
     stalls: str,
     first_wave: int,
     out: str,
-    file: str | None,
-    data: str | None,
-    data_dir: str | None,
-    images: int | None,
-    seed: int | None,
-    waves: str | None,
-    simulator: str | None,
+    shown: Shown,
     as_json: bool,
     jobs: int | None,
     verbose: bool,
@@ -253,25 +241,24 @@ def cosim(
     """Golden model and RTL in lock step, learning on: every time, class and weight."""
     settle(jobs, verbose)
     from racewave.flows.cosim import cosim as compare
-    from racewave.flows.inputs import open_experiment, open_model
+    from racewave.flows.inputs import open_shown
 
-    shown = open_model(model, seed)
-    experiment = open_experiment(shown, file, data, data_dir, images, draw=1_000, seed=seed)
-    typed = {"--input": file, "--data": data, "--data-dir": data_dir, "--seed": seed}
+    experiment = open_shown(model, shown, draw=1_000)
+    config = experiment.model.config
     with Console() as show:
         report = compare(
             experiment,
-            [model, *(f"{name} {value}" for name, value in typed.items() if value is not None)],
-            learn=not frozen and shown.config.hardware.learning,
-            simulator=simulator,
+            [model, *shown.typed()],
+            learn=not frozen and config.hardware.learning,
+            simulator=shown.simulator,
             stalls=float(stalls),
-            waves=Path(waves) if waves else None,
+            waves=shown.record,
             first_wave=first_wave,
             mismatches=Path(out),
             on_waves=show.counter("waves compared", len(experiment.times)),
             say=show.say,
         )
-    if not answer(as_json, {"config": shown.config.name, **report}):
+    if not answer(as_json, {"config": config.name, **report}):
         console.facts({name: value for name, value in report.items() if value is not None})
     return DONE if report["equal"] else FAILED
 

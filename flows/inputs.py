@@ -7,13 +7,21 @@ from pathlib import Path
 
 import numpy as np
 
+from racewave.flows.options import Shown
 from racewave.golden import config as configs
 from racewave.golden import data, encoders, model, presets, volleys
 from racewave.golden.config import Config
 from racewave.golden.errors import BadInput
 from racewave.golden.model import Model
 
-__all__ = ["Experiment", "open_config", "open_data", "open_experiment", "open_model"]
+__all__ = [
+    "Experiment",
+    "open_config",
+    "open_data",
+    "open_experiment",
+    "open_model",
+    "open_shown",
+]
 
 DATA = {(8, 8): "digits", (28, 28): "mnist"}  # what images of a size most likely are
 
@@ -139,6 +147,13 @@ def open_experiment(
         labels = None if result.labels is None else result.labels[:images]
         result = replace(result, times=result.times[:images], labels=labels)
     return result
+
+
+def open_shown(name: str, shown: Shown, draw: int | None = None) -> Experiment:
+    """Open what a verb was told to play, see `open_model` and `open_experiment`."""
+    model_shown = open_model(name, shown.seed)
+    given = (shown.file, shown.data, shown.data_dir, shown.images)
+    return open_experiment(model_shown, *given, draw=draw, seed=shown.seed)
 
 
 def random_volleys(config: Config, count: int, seed: int) -> np.ndarray:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
 import click
 
 from racewave.golden.errors import BadInput, nearest
 
-__all__ = ["Number", "OneOf", "Verb", "Verbs", "explain", "share"]
+__all__ = ["Number", "OneOf", "Shown", "Verb", "Verbs", "explain", "share", "shows"]
 
 
 class Number(click.ParamType):
@@ -76,6 +79,42 @@ def share(*names: str) -> Callable[[Any], Any]:
         return function
 
     return decorate
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The options of a verb that plays volleys: which, how many, and how they are simulated."""
+
+    file: str | None
+    data: str | None
+    data_dir: str | None
+    images: int | None
+    seed: int | None
+    waves: str | None
+    simulator: str | None
+
+    @property
+    def record(self) -> Path | None:
+        """Where waves of the RTL go."""
+        return Path(self.waves) if self.waves else None
+
+    def typed(self) -> list[str]:
+        """What was typed to name the volleys, all of them."""
+        named = {"--input": self.file, "--data": self.data, "--data-dir": self.data_dir}
+        pairs = {**named, "--seed": self.seed}.items()
+        return [f"{name} {value}" for name, value in pairs if value is not None]
+
+
+def shows(function: Any) -> Any:
+    """Give a verb that plays volleys its options; it gets them as one `Shown`."""
+
+    @share("input", "data", "data_dir", "images", "seed", "waves", "simulator")
+    @functools.wraps(function)
+    def collect(**given: Any) -> Any:
+        shown = Shown(**{field.name: given.pop(field.name) for field in fields(Shown)})
+        return function(shown=shown, **given)
+
+    return collect
 
 
 class Verb(click.Command):
