@@ -19,6 +19,7 @@ __all__ = ["read", "write"]
 
 EPOCH = (1980, 1, 1, 0, 0, 0)  # every file carries the same date, so equal arrays are equal bytes
 LARGEST = 1 << 32  # bytes of one array
+ENTRY = b"PK\x01\x02"  # starts an entry of a zip directory
 
 
 def write(path: str | Path, arrays: Mapping[str, np.ndarray]) -> None:
@@ -96,6 +97,10 @@ def read(path: str | Path, kind: str) -> dict[str, np.ndarray]:
             for entry in bundle.infolist():
                 if not entry.filename.endswith(".npy"):
                     raise BadInput(f"{what} must hold only arrays, not {entry.filename!r}")
+                if (
+                    ENTRY in entry.extra + entry.comment
+                ):  # a broken length hides the entries after it
+                    raise zipfile.BadZipFile
                 arrays[entry.filename[:-4]] = _read_array(bundle, entry, what)
     except OSError as error:
         raise BadInput(f"{what} cannot be read: {error.strerror}") from None

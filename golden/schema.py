@@ -34,7 +34,10 @@ def json_schema() -> dict[str, Any]:
 def _allowed(rules: dict[str, Any]) -> str:
     """What a key takes, in a few words."""
     if "anyOf" in rules:
-        return " or ".join(_allowed(option) for option in rules["anyOf"])
+        options = [option for option in rules["anyOf"] if option.get("type") != "null"]
+        return " or ".join(_allowed(option) for option in options)
+    if "$ref" in rules:
+        return "table"
     if "enum" in rules:
         return " \\| ".join(f"`{word}`" for word in rules["enum"])
     if "const" in rules:
@@ -66,10 +69,14 @@ def page() -> str:
         "",
         "A config is a TOML file. Unknown keys are refused with the nearest valid name; rules that",
         "involve several keys show their arithmetic. A lone column needs only `[column]`. With",
-        "`[input]` and one `[[layer]]` the columns lie on a grid of receptive fields of an image",
-        "and `p` is field x field x lines per pixel (`posneg`, `posneg-graded`, `onoff`: 2 lines,",
-        "`intensity`, `poisson`: 1 line). `racewave config PRESET` prints complete examples.",
-        "This page is printed by `racewave config --page`, the JSON Schema by `--schema`.",
+        "`[input]` and `[[layer]]` tables, columns lie on grids of receptive fields over the image",
+        "(`posneg`, `posneg-graded`, `onoff`: 2 lines per pixel, `intensity`, `poisson`: 1) or",
+        "over the grid of an earlier layer (copies x q lines per position). `p` and the `t_in` of",
+        "layers that read layers follow from that and may be left out; where they are given they",
+        "must agree. `[layer.column]` holds what differs from `[column]` in one layer. Layers that",
+        "no other layer reads are the outputs, in file order, and feed the `[readout]`.",
+        "`racewave config PRESET` prints complete examples. This page is printed by",
+        "`racewave config --page`, the JSON Schema by `--schema`.",
     ]
     for title, model in TABLES:
         out += ["", f"## {title or 'Top level'}", "", "| key | default | allowed | meaning |"]

@@ -12,6 +12,17 @@ from racewave.golden.errors import BadInput
 
 ROOT = Path(__file__).resolve().parent.parent
 
+
+def net(layers, image=(8, 8), encoder="posneg", engines=1, **column):
+    """A folded network on images."""
+    return {
+        "input": {"image": list(image), "encoder": encoder},
+        "layer": layers,
+        "column": column,
+        "hardware": {"micro_architecture": "folded", "engines": engines},
+    }
+
+
 FAULTS = [
     ({"column": {"thete": 4}}, "unknown key 'column.thete'; did you mean 'theta'?"),
     ({"colum": {}}, "unknown key 'colum'; did you mean 'column'?"),
@@ -43,13 +54,16 @@ FAULTS = [
     ({"input": {"image": [8, 8]}}, "[input] must come with [[layer]], not alone"),
     ({"layer": [{}]}, "[[layer]] must come with [input], not alone"),
     ({"readout": {}}, "[readout] must come with [input] and [[layer]], not alone"),
-    ({"layer": [{}, {}], "input": {}}, "layer must be given at most once, not 2 times"),
+    (
+        {"layer": [{}, {}], "input": {}},
+        "micro_architecture must be folded for 2 layers, not spatial",
+    ),
     (
         {"input": {"image": [8, 8]}, "layer": [{"field": 9}]},
         "field must be in 1..8 (image rows 8), not 9",
     ),
     (
-        {"input": {"image": [8, 8]}, "layer": [{"field": 3}]},
+        {"input": {"image": [8, 8]}, "layer": [{"field": 3}], "column": {"p": 32}},
         "p must be 18 (field 3 x 3 x 2 lines per pixel), not 32",
     ),
     (
@@ -58,6 +72,96 @@ FAULTS = [
     ),
     ({"train": {"epochs": 0}}, "train.epochs must be at least 1, not 0"),
     ({"hardware": {"baud": 300}}, "hardware.baud must be at least 1200, not 300"),
+    (
+        net([{"field": 0}]),
+        "layer.field must be a side in 1..1024, or [rows, columns], not 0",
+    ),
+    (
+        net([{"field": [4, 4, 4]}]),
+        "layer.field must be a side in 1..1024, or [rows, columns], not [4, 4, 4]",
+    ),
+    (
+        net([{"source": "pixels"}]),
+        "layer.source must be 'input' or the number of an earlier layer, not 'pixels'",
+    ),
+    (net([{"source": 1}]), "source must be 'input', not 1"),
+    (net([{}, {"field": 1, "source": 2}]), "layer 2: source must be 'input' or 1, not 2"),
+    (
+        net([{}, {"field": 1}, {"field": 1, "source": 3}]),
+        "layer 3: source must be 'input' or 1..2, not 3",
+    ),
+    (
+        net([{}, {"field": 3}]),
+        "layer 2: field must be in 1..2 (grid of layer 1: rows 2), not 3",
+    ),
+    (
+        net([{}, {"field": 2, "column": {"p": 32}}]),
+        "layer 2: p must be 48 (field 2 x 2 x 12 outputs per position of layer 1), not 32",
+    ),
+    (
+        net([{}, {"field": 2, "column": {"t_in": 4}}]),
+        "layer 2: t_in must be 7 (steps of layer 1), not 4",
+    ),
+    (
+        net([{}, {"field": 2, "column": {"t_in": 2}, "source": "input"}], encoder="intensity"),
+        "layer 2: t_in must be 1 (the input has one time code), not 2",
+    ),
+    (
+        net([{"column": {"w_max": 127, "t_in": 8}}, {"field": 2}], encoder="intensity", t_in=8),
+        "layer 2: t_in must be in 1..128, not 134 (steps of layer 1)",
+    ),
+    (
+        net([{"field": 200}], image=[200, 200]),
+        "p must be in 1..65536, not 80000 (field 200 x 200 x 2 lines per pixel)",
+    ),
+    (
+        net([{}, {"field": 2, "column": {"theta": 400}}]),
+        "layer 2: theta must be in 1..336 (48 synapses x w_max 7), not 400",
+    ),
+    (net([{"column": {"thete": 4}}]), "unknown key 'layer.column.thete'; did you mean 'theta'?"),
+    (net([{"column": {"k": 0}}]), "layer.column.k must be at least 1, not 0"),
+    (
+        net([{}, {"source": "input", "column": {"w_max": 8}}]),
+        (
+            "layer 2: steps must need 3 bits (results have one time code; layer 1 has 7 steps), "
+            "not 4 (8 steps)"
+        ),
+    ),
+    (
+        net([{"copies": 25, "stride": 1}], engines=16),
+        (
+            "engines must divide the 625 columns of layer 1, not 16 (625 = 39 x 16 + 1); "
+            "nearest: 5 or 25"
+        ),
+    ),
+    (
+        net([{}, {"field": 2, "engines": 2}]),
+        "engines must divide the 1 columns of layer 2, not 2 (1 = 0 x 2 + 1); nearest: 1",
+    ),
+    (
+        {**net([{}]), "readout": {"kind": "tally"}, "hardware": {}},
+        "micro_architecture must be folded for a tally read-out, not spatial",
+    ),
+    (
+        {"hardware": {"engines": 2}},
+        "micro_architecture must be folded for engines, not spatial",
+    ),
+    (
+        {"hardware": {"target_fps": 1000.0}},
+        "micro_architecture must be folded for target_fps, not spatial",
+    ),
+    (
+        {"column": {"randomness": "synapse"}},
+        "micro_architecture must be folded for randomness synapse, not spatial",
+    ),
+    (
+        {**net([{}]), "readout": {"kind": "tally", "bits": 4}},
+        "bits must come with kind linear, not tally",
+    ),
+    (
+        {**net([{}]), "readout": {"kind": "tally", "classes": 256}},
+        "classes must be in 2..255 (kind tally), not 256",
+    ),
 ]
 
 
@@ -129,6 +233,7 @@ def test_hash_ignores_names_and_training_only():
     other = config.from_dict({"column": {"theta": 41}})
     assert base.hash == same.hash
     assert base.hash != other.hash
+    assert base.model_copy(update={"column": other.column}).hash == other.hash
 
 
 def test_published_schema_and_page_are_current():
