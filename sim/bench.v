@@ -9,10 +9,18 @@
 // REQUEST_BITS, ROW_BITS, WEIGHT_BITS (all weights of the core), WEIGHTS (where they are), WAVES,
 // LOGS and REQUESTS (capacity of one order in volleys, in weight logs and in requests).
 
-module bench;
+module bench (
+`ifdef VERILATOR
+    input clk,  // from the main program
+`endif
+    output reg done /*verilator public_flat_rw*/
+);
+`ifndef VERILATOR
   // One time unit per half period.
   reg clk = 0;
   always #1 clk = ~clk;
+`endif
+  initial done = 0;
 
   // Orders.
   reg go /*verilator public_flat_rw*/ = 0;
@@ -33,7 +41,6 @@ module bench;
   /*verilator tracing_on*/
   reg [7:0] faults /*verilator public_flat_rw*/ = 0;
   reg [31:0] clocks /*verilator public_flat_rw*/ = 0;  // since the first reset
-  reg done /*verilator public_flat_rw*/ = 0;
 
   wire reset = flags[0];  // reset the core first
   wire reseed = flags[1];  // random generator back to its seed first

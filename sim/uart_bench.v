@@ -9,10 +9,18 @@
 // The text in front of this file defines: TOP (module under test), DIVISOR (its clocks per bit),
 // LEVELS and REPLIES (capacity of one order in levels and in bytes).
 
-module bench;
+module bench (
+`ifdef VERILATOR
+    input clk,  // from the main program
+`endif
+    output reg done /*verilator public_flat_rw*/
+);
+`ifndef VERILATOR
   // One time unit per half period.
   reg clk = 0;
   always #1 clk = ~clk;
+`endif
+  initial done = 0;
 
   // Orders.
   reg go /*verilator public_flat_rw*/ = 0;
@@ -30,7 +38,6 @@ module bench;
   /*verilator tracing_on*/
   reg [31:0] heard_count /*verilator public_flat_rw*/ = 0;
   reg [7:0] faults /*verilator public_flat_rw*/ = 0;
-  reg done /*verilator public_flat_rw*/ = 0;
 
   reg rst = 0;
   reg rx = 1;

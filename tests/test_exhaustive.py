@@ -105,11 +105,18 @@ INSTANCE = """
 """
 
 TOP = """
-module bench;
+module bench (
+`ifdef VERILATOR
+    input clk,
+`endif
+    output reg done /*verilator public_flat_rw*/
+);
+`ifndef VERILATOR
   reg clk = 0;
   always #1 clk = ~clk;
+`endif
+  initial done = 0;
   reg go /*verilator public_flat_rw*/ = 0;
-  reg done /*verilator public_flat_rw*/ = 0;
   reg [31:0] limit /*verilator public_flat_rw*/ = 0;
   reg [31:0] clocks /*verilator public_flat_rw*/ = 0;
   reg go_on = 0, rst = 1;

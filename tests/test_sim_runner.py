@@ -16,11 +16,18 @@ from racewave.sim import builds, simulators
 from racewave.sim.runner import BuildError, Session, SimulationError, build, pick
 
 ECHO = """
-module bench;
+module bench (
+`ifdef VERILATOR
+    input clk,
+`endif
+    output reg done /*verilator public_flat_rw*/
+);
+`ifndef VERILATOR
   reg clk = 0;
   always #1 clk = ~clk;
+`endif
+  initial done = 0;
   reg go /*verilator public_flat_rw*/ = 0;
-  reg done /*verilator public_flat_rw*/ = 0;
   reg [69:0] number /*verilator public_flat_rw*/ = 0;
   reg [31:0] clocks /*verilator public_flat_rw*/ = 0;
   reg seen = 0;
@@ -105,7 +112,7 @@ def test_unknown_register_shows_the_log():
 
 def test_wrong_verilog():
     with pytest.raises(BuildError, match=r"(?s)failed.*syntax error"):
-        build(pick(), ECHO.replace("reg clk = 0;", "reg clk = ;"))
+        build(pick(), ECHO.replace("reg seen = 0;", "reg seen = ;"))
 
 
 def test_builds_are_kept_by_content(empty_cache):
