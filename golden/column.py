@@ -75,7 +75,7 @@ def step(
     """
     out = evaluate(times[None], weights, column)[0]
     if learn:
-        decisions, state = stdp.draw_decisions(state, column)
+        (decisions,), state = stdp.decide(state, column, 1)
         weights = stdp.update(weights, times, out, decisions, column)
     return out, weights, state
 

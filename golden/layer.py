@@ -23,7 +23,8 @@ def step(
     weights
         C x q x p.
     state
-        The layer's random generator: one set of draws per wave serves all columns.
+        The layer's random generator: one set of draws per wave serves all columns, or each synapse
+        takes its own, column by column (`column.randomness`).
     column
         Parameters, the same for all columns.
     learn
@@ -49,9 +50,9 @@ def step(
     pairs = zip(times, weights, strict=True)
     out = np.stack([one.evaluate(x[None], w, column)[0] for x, w in pairs])
     if learn:
-        decisions, state = stdp.draw_decisions(state, column)
-        trios = zip(times, weights, out, strict=True)
-        weights = np.stack([stdp.update(w, x, y, decisions, column) for x, w, y in trios])
+        decisions, state = stdp.decide(state, column, len(weights))
+        each = zip(times, weights, out, decisions, strict=True)
+        weights = np.stack([stdp.update(w, x, y, d, column) for x, w, y, d in each])
     return out, weights, state
 
 

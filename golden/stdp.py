@@ -43,21 +43,21 @@ def tables(column: ColumnConfig) -> tuple[np.ndarray, np.ndarray]:
 
 @dataclass(frozen=True)
 class Decisions:
-    """The outcomes of one learning wave, shared by every synapse of every column of a layer.
+    """The outcomes of one learning wave: for all synapses together, or for each one of a column.
 
     Attributes
     ----------
-    capture, minus, search, backoff, u_min : bool
-        B(u) of the five probabilities.
+    capture, minus, search, backoff, u_min
+        B(u) of the five probabilities, bool; shape (q, p) if each synapse has its own.
     up, down
-        B(F+[w]) and B(F-[w]), bool, shape (w_max + 1,).
+        B(F+[w]) and B(F-[w]), bool, shape (w_max + 1,) or (w_max + 1, q, p).
     """
 
-    capture: bool
-    minus: bool
-    search: bool
-    backoff: bool
-    u_min: bool
+    capture: bool | np.ndarray
+    minus: bool | np.ndarray
+    search: bool | np.ndarray
+    backoff: bool | np.ndarray
+    u_min: bool | np.ndarray
     up: np.ndarray
     down: np.ndarray
 
@@ -98,6 +98,66 @@ def draw_decisions(state: int, column: ColumnConfig) -> tuple[Decisions, int]:
     return Decisions(capture, minus, search, backoff, u_min, up, down), state
 
 
+def draw_synapses(state: int, column: ColumnConfig) -> tuple[Decisions, int]:
+    """Draw the decisions of one learning wave for each synapse of a column.
+
+    Line by line, and neuron by neuron within a line, each synapse takes three draws, used or not:
+    one for its case, one for u_min, one for F+ or F-.
+
+    Returns
+    -------
+    decisions : Decisions
+    state : int
+        Generator after ``3 p q`` draws.
+
+    Examples
+    --------
+    >>> from racewave.golden.config import ColumnConfig
+    >>> column = ColumnConfig(p=1, q=2, theta=2)
+    >>> decisions, state = draw_synapses(0xACE1, column)
+    >>> decisions.minus.tolist(), decisions.backoff.tolist(), decisions.up.shape
+    ([[True], [False]], [[True], [False]], (8, 2, 1))
+    """
+    values, state = lfsr.draws(state, 3 * column.p * column.q, column.prob_bits)
+    case, least, table = values.reshape(column.p, column.q, 3).transpose(2, 1, 0)  # each q x p
+    up, down = tables(column)
+    return Decisions(
+        capture=case < column.u_capture,
+        minus=case < column.u_minus,
+        search=case < column.u_search,
+        backoff=case < column.u_backoff,
+        u_min=least < column.u_min,
+        up=table < up[:, None, None],
+        down=table < down[:, None, None],
+    ), state
+
+
+def decide(state: int, column: ColumnConfig, columns: int) -> tuple[list[Decisions], int]:
+    """Draw the decisions of one learning wave of a layer, as `column.randomness` says.
+
+    Returns
+    -------
+    decisions : list of Decisions
+        One per column; the same for all with ``randomness = "layer"``.
+    state : int
+
+    Examples
+    --------
+    >>> from racewave.golden.config import ColumnConfig
+    >>> found, state = decide(0xACE1, ColumnConfig(p=1, q=1, theta=2, randomness="synapse"), 2)
+    >>> [d.backoff.tolist() for d in found], state == lfsr.draws(0xACE1, 6, 10)[1]
+    ([[[True]], [[False]]], True)
+    """
+    if column.randomness == "layer":
+        shared, state = draw_decisions(state, column)
+        return [shared] * columns, state
+    found = []
+    for _ in range(columns):
+        own, state = draw_synapses(state, column)
+        found.append(own)
+    return found, state
+
+
 def update(
     weights: np.ndarray, x: np.ndarray, y: np.ndarray, decisions: Decisions, column: ColumnConfig
 ) -> np.ndarray:
@@ -133,8 +193,8 @@ def update(
     came = (x < column.t_in)[None, :]
     fired = (y < column.steps)[:, None]
     early = x.astype(np.int64)[None, :] <= y.astype(np.int64)[:, None]
-    may_rise = decisions.u_min | decisions.up[w]
-    may_fall = decisions.u_min | decisions.down[w]
+    may_rise = decisions.u_min | _at(decisions.up, w)
+    may_fall = decisions.u_min | _at(decisions.down, w)
     may_search = may_rise if column.stabilise_search else np.ones(w.shape, bool)
     rise = (came & fired & early & decisions.capture & may_rise) | (
         came & ~fired & decisions.search & may_search
@@ -143,3 +203,8 @@ def update(
         ~came & fired & decisions.backoff & may_fall
     )
     return np.clip(w + rise - fall, 0, column.w_max).astype(weights.dtype)
+
+
+def _at(table: np.ndarray, w: np.ndarray) -> np.ndarray:
+    """The outcome for each synapse's own weight, q x p."""
+    return table[w] if table.ndim == 1 else np.take_along_axis(table, w[None], axis=0)[0]

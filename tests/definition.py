@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from racewave.golden.config import ColumnConfig
 
+CASES = ("capture", "minus", "search", "backoff")
+
 
 def fire(x: Sequence[int], w: Sequence[int], column: ColumnConfig) -> tuple[int, int]:
     """Raw spike time of one neuron and its potential then; (none, 0) if it never fires."""
@@ -68,14 +70,16 @@ def change(
 def wave(
     x: Sequence[int], weights: list[list[int]], state: int, column: ColumnConfig, learn: bool
 ) -> tuple[list[int], list[list[int]], int]:
-    """One wave of one column."""
+    """One wave of one column; with draws per synapse, the columns of a layer take them in turn."""
     raw = [fire(x, row, column) for row in weights]
     y = wta(raw, column.k, column.tie, column.none)
     if not learn:
         return y, weights, state
+    if column.randomness == "synapse":
+        return y, *_learn_alone(x, weights, y, state, column)
     source = draws(state, column.prob_bits)
     hit: dict[str, bool] = {}
-    for name in ("capture", "minus", "search", "backoff"):
+    for name in CASES:
         value, state = next(source)
         hit[name] = value < getattr(column, f"u_{name}")
     value, state = next(source)
@@ -99,3 +103,27 @@ def wave(
         for row, yj in zip(weights, y, strict=True)
     ]
     return y, weights, state
+
+
+def _learn_alone(
+    x: Sequence[int],
+    weights: list[list[int]],
+    y: Sequence[int],
+    state: int,
+    column: ColumnConfig,
+) -> tuple[list[list[int]], int]:
+    """STDP where each synapse takes three draws: for its case, u_min, and its own F."""
+    source = draws(state, column.prob_bits)
+    after = [list(row) for row in weights]
+    for i in range(column.p):
+        for j in range(column.q):
+            w = weights[j][i]
+            case, least, table_draw = (next(source) for _ in range(3))
+            state = table_draw[1]
+            mirrored = w if column.stabilise == "off" else column.w_max - w
+            hit = {name: case[0] < getattr(column, f"u_{name}") for name in CASES}
+            hit["u_min"] = least[0] < column.u_min
+            hit["F+"] = table_draw[0] < table(column, w)
+            hit["F-"] = table_draw[0] < table(column, mirrored)
+            after[j][i] = change(w, x[i], y[j], hit.__getitem__, column, column.none)
+    return after, state

@@ -76,9 +76,9 @@ def test_every_tiny_column(p: int):
     assert checked >= 60
 
 
-def check_learning(unit: ModuleType, seed: int) -> None:
+def check_learning(unit: ModuleType, seed: int, randomness: str = "layer") -> None:
     rng = np.random.default_rng(seed)
-    parameters = random_column(rng, 8)
+    parameters = random_column(rng, 8).model_copy(update={"randomness": randomness})
     volleys = random_volleys(rng, parameters, 30)
     weights = random_weights(rng, parameters, 1)[0]
     times, after, state = unit.run(volleys, weights, parameters, learn=True)
@@ -93,9 +93,10 @@ def check_learning(unit: ModuleType, seed: int) -> None:
     assert state == expected_state
 
 
+@pytest.mark.parametrize("randomness", ["layer", "synapse"])
 @pytest.mark.parametrize("seed", range(20))
-def test_learning(seed: int):
-    check_learning(column, seed)
+def test_learning(seed: int, randomness: str):
+    check_learning(column, seed, randomness)
 
 
 def check(unit: ModuleType) -> None:
@@ -110,7 +111,7 @@ def check(unit: ModuleType) -> None:
     [
         ("potential, column.theta)", "potential, column.theta + 1)"),
         ("raw, at_fire, column.k", "raw, -at_fire, column.k"),
-        ("decisions, state = stdp", "decisions, _ = stdp"),
+        ("(decisions,), state = stdp", "(decisions,), _ = stdp"),
         ("stdp.update(weights, times, out", "stdp.update(weights, times, out[::-1]"),
         ("state = column.seed if", "state = 1 if"),
     ],

@@ -71,9 +71,43 @@ def check_order(unit: ModuleType, seeds: int = 20) -> None:
         assert found == expected
 
 
+def check_order_of_synapses(unit: ModuleType, seeds: int = 20) -> None:
+    for seed in range(seeds):
+        column = random_column(np.random.default_rng(seed), 6)
+        decisions, state = unit.draw_synapses(column.seed, column)
+        source = definition.draws(column.seed, column.prob_bits)
+        ramp = [definition.table(column, w) for w in range(column.w_max + 1)]
+        for i, j in np.ndindex(column.p, column.q):
+            (case, _), (least, _), (table, after) = (next(source) for _ in range(3))
+            for name in definition.CASES:
+                assert getattr(decisions, name)[j, i] == (case < getattr(column, f"u_{name}"))
+            assert decisions.u_min[j, i] == (least < column.u_min)
+            assert decisions.up[:, j, i].tolist() == [table < limit for limit in ramp]
+            assert decisions.down[:, j, i].tolist() == [table < limit for limit in ramp[::-1]]
+        assert state == after
+
+
+def check_decide(unit: ModuleType) -> None:
+    for randomness in ("layer", "synapse"):
+        column = ColumnConfig(p=2, q=1, theta=1, randomness=randomness)
+        found, state = unit.decide(column.seed, column, 2)
+        first, after = (unit.draw_decisions if randomness == "layer" else unit.draw_synapses)(
+            column.seed, column
+        )
+        second = first
+        if randomness == "synapse":
+            second, after = unit.draw_synapses(after, column)
+        assert state == after
+        for one, expected in zip(found, (first, second), strict=True):
+            np.testing.assert_array_equal(one.up, expected.up)
+            np.testing.assert_array_equal(one.backoff, expected.backoff)
+
+
 def check(unit: ModuleType) -> None:
     check_tables(unit)
     check_order(unit)
+    check_order_of_synapses(unit)
+    check_decide(unit)
     for w_max, gated in itertools.product((1, 2), (False, True)):
         check_every_case(unit, w_max, gated)
 
@@ -92,6 +126,14 @@ def test_order_of_draws():
     check_order(stdp)
 
 
+def test_order_of_draws_per_synapse():
+    check_order_of_synapses(stdp)
+
+
+def test_decisions_of_a_layer():
+    check_decide(stdp)
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [
@@ -102,8 +144,11 @@ def test_order_of_draws():
         ("0, column.w_max)", "0, column.w_max + 1)"),
         ("~came & fired", "~came & ~fired"),
         ("may_rise if column.stabilise_search", "may_rise if not column.stabilise_search"),
-        ("decisions.u_min | decisions.down[w]", "decisions.u_min | decisions.up[w]"),
+        ("decisions.u_min | _at(decisions.down", "decisions.u_min | _at(decisions.up"),
         ("up, down = hit[5:split]", "down, up = hit[5:split]"),
+        ("reshape(column.p, column.q, 3)", "reshape(column.q, column.p, 3).swapaxes(0, 1)"),
+        ("case, least, table = values", "case, table, least = values"),
+        ("own, state = draw_synapses", "own, _ = draw_synapses"),
     ],
 )
 def test_planted_bug(old: str, new: str):
