@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from racewave.golden import archive
+from racewave.golden import archive, kinds, weights
 from racewave.golden.config import Config, from_dict
 from racewave.golden.errors import BadInput
+from racewave.golden.weights import Layers
 
-__all__ = ["Model", "check_weights", "initial", "load", "save"]
+__all__ = ["Model", "initial", "load", "save"]
 
 FORMAT = 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Model:
     """A network ready to run.
 
@@ -25,13 +27,14 @@ class Model:
     ----------
     config
         What the network is.
-    weights
-        C x q x p, unsigned, 0..w_max.
+    layers
+        Weights of each layer, C x q x p, unsigned, 0..w_max; an array for the only layer.
     readout
-        Signed read-out weights, (C * q) x classes, or None if the network has no read-out (yet).
-    lfsr_state
-        Random generator where training ended; runs start at `config.column.seed` all the same, as
-        hardware does at power-up.
+        Table of the read-out as `racewave.golden.kinds` says, or None if the network has none
+        (yet).
+    lfsr_states
+        Random generator of each layer where training ended; runs start at the seeds all the same,
+        as hardware does at power-up.
 
     Raises
     ------
@@ -40,23 +43,35 @@ class Model:
     """
 
     config: Config
-    weights: np.ndarray
-    readout: np.ndarray | None = None
-    lfsr_state: int = 0
+    layers: tuple[np.ndarray, ...]
+    readout: np.ndarray | None
+    lfsr_states: tuple[int, ...]
 
-    def __post_init__(self) -> None:
-        weights = check_weights(self.weights, self.config)
-        object.__setattr__(self, "weights", weights)
-        if not self.lfsr_state:
-            object.__setattr__(self, "lfsr_state", self.config.column.seed)
-        if not 1 <= self.lfsr_state <= 65_535:
-            raise BadInput(f"lfsr_state must be in 1..65535, not {self.lfsr_state}")
-        if self.readout is not None:
-            object.__setattr__(self, "readout", _check_readout(self.readout, self.config))
+    def __init__(
+        self,
+        config: Config,
+        layers: Layers,
+        readout: np.ndarray | None = None,
+        lfsr_states: Sequence[int] = (),
+    ) -> None:
+        seeds = tuple(stage.column.seed for stage in config.stages)
+        fields = {
+            "config": config,
+            "layers": weights.check(layers, config),
+            "readout": None if readout is None else kinds.check(readout, config),
+            "lfsr_states": _check_states(tuple(lfsr_states) or seeds, len(seeds)),
+        }
+        for name, value in fields.items():
+            object.__setattr__(self, name, value)
 
-    def with_weights(self, weights: np.ndarray) -> Model:
+    @property
+    def weights(self) -> np.ndarray:
+        """Weights of the only layer; ValueError if there are several."""
+        return weights.only(self.layers)
+
+    def with_weights(self, layers: Layers) -> Model:
         """Return the same model with other column weights (C x q x p; lone column: q x p)."""
-        return replace(self, weights=weights)
+        return replace(self, layers=layers)
 
 
 def initial(config: Config, seed: int | None = None) -> Model:
@@ -65,7 +80,7 @@ def initial(config: Config, seed: int | None = None) -> Model:
     Parameters
     ----------
     config
-        What the network is; `config.column.initial_w` is a value, or a range to draw from.
+        What the network is; `initial_w` of its layers is a value, or a range to draw from.
     seed
         Of the draw; `config.train.seed` if not given.
 
@@ -75,17 +90,15 @@ def initial(config: Config, seed: int | None = None) -> Model:
     >>> initial(presets.load("cmu-cvt")).weights.shape
     (1, 12, 32)
     """
-    column = config.column
-    low, high = column.initial_range
-    rng = np.random.default_rng(config.train.seed if seed is None else seed)
-    shape = (config.columns, column.q, column.p)
-    return Model(config, rng.integers(low, high, shape, np.uint8, endpoint=True))
+    drawn = weights.draw(config, config.train.seed if seed is None else seed)
+    return Model(config, drawn, kinds.blank(config))
 
 
 def save(path: str | Path, model: Model) -> None:
-    """Write a model file: arrays `weights`, `readout` (if any), `lfsr_state`, and `config` as JSON.
+    """Write a model file: weights, `readout` (if any), `lfsr_state`, and `config` as JSON.
 
-    A lone column's weights are stored as q x p.
+    Weights are `weights` (a lone column's as q x p), or of several layers `layer0.weights`,
+    `layer1.weights`, ... with one `lfsr_state` each.
 
     Examples
     --------
@@ -102,12 +115,10 @@ def save(path: str | Path, model: Model) -> None:
 def to_arrays(model: Model) -> dict[str, np.ndarray]:
     """The arrays of a model file."""
     text = json.dumps(model.config.to_dict(), sort_keys=True)
-    arrays = {
-        "format": np.array(FORMAT, np.uint16),
-        "config": np.array(text),
-        "weights": model.weights[0] if model.config.input is None else model.weights,
-        "lfsr_state": np.array(model.lfsr_state, np.uint16),
-    }
+    states = np.array(model.lfsr_states, np.uint16)
+    arrays = {"format": np.array(FORMAT, np.uint16), "config": np.array(text)}
+    arrays |= weights.to_arrays(model.layers, lone=model.config.input is None)
+    arrays["lfsr_state"] = states[0] if len(states) == 1 else states
     if model.readout is not None:
         arrays["readout"] = model.readout
     return arrays
@@ -134,12 +145,8 @@ def load(path: str | Path) -> Model:
 
 def from_arrays(arrays: dict[str, np.ndarray], what: str) -> Model:
     """Check the arrays of a model file; `what` names it in messages."""
-    for name in ("config", "weights"):
-        if name not in arrays:
-            raise BadInput(f"{what} must contain '{name}', not only {_names(arrays)}")
-    unknown = set(arrays) - {"format", "config", "weights", "lfsr_state", "readout"}
-    if unknown:
-        raise BadInput(f"{what} must not contain '{min(unknown)}'")
+    if "config" not in arrays:
+        raise BadInput(f"{what} must contain 'config', not only {_names(arrays)}")
     if _scalar(arrays.get("format", np.array(FORMAT)), "format", what) != FORMAT:
         raise BadInput(f"{what}: format must be {FORMAT}, not {arrays['format']}")
     text = arrays["config"]
@@ -152,63 +159,37 @@ def from_arrays(arrays: dict[str, np.ndarray], what: str) -> Model:
     if not isinstance(data, dict):
         raise BadInput(f"{what}: config must be a JSON object, not {str(text)[:40]!r}")
     config = from_dict(data, what)
-    state = _scalar(arrays.get("lfsr_state", np.array(config.column.seed)), "lfsr_state", what)
-    if not 1 <= state <= 65_535:
-        raise BadInput(f"{what}: lfsr_state must be in 1..65535, not {state}")
+    unknown = set(arrays) - {"format", "config", "lfsr_state", "readout", *weights.names(config)}
+    if unknown:
+        raise BadInput(f"{what} must not contain '{min(unknown)}'")
     try:
-        return Model(config, arrays["weights"], arrays.get("readout"), state)
+        layers = weights.from_arrays(arrays, config)
+        if layers is None:
+            wanted = "', '".join(weights.names(config))
+            raise BadInput(f"it must contain '{wanted}', not only {_names(arrays)}")
+        return Model(config, layers, arrays.get("readout"), states_in(arrays, config))
     except BadInput as error:
         raise BadInput(f"{what}: {error}") from None
 
 
-def check_weights(weights: np.ndarray, config: Config) -> np.ndarray:
-    """Check column weights and return them as uint8, C x q x p.
-
-    Raises
-    ------
-    BadInput
-        Not integers, or another shape or range than the config's.
-
-    Examples
-    --------
-    >>> from racewave.golden.config import ColumnConfig, Config
-    >>> lone = Config(column=ColumnConfig(p=2, q=1, theta=3))
-    >>> check_weights(np.array([[7, 8]]), lone)
-    Traceback (most recent call last):
-    ...
-    racewave.golden.errors.BadInput: weights must be in 0..7 (w_max), not 8
-    """
-    weights = np.asarray(weights)
-    column = config.column
-    full = (config.columns, column.q, column.p)
-    allowed = (full, full[1:]) if config.columns == 1 else (full,)
-    if weights.dtype.kind not in "ui":
-        raise BadInput(f"weights must be integers, not {weights.dtype}")
-    if weights.shape not in allowed:
-        wanted = " or ".join(" x ".join(map(str, shape)) for shape in allowed[::-1])
-        raise BadInput(f"weights must be {wanted}, not {' x '.join(map(str, weights.shape))}")
-    for value in (weights.min(), weights.max()):
-        if not 0 <= value <= column.w_max:
-            raise BadInput(f"weights must be in 0..{column.w_max} (w_max), not {value}")
-    return np.ascontiguousarray(weights.reshape(full).astype(np.uint8))
+def states_in(arrays: dict[str, np.ndarray], config: Config) -> tuple[int, ...]:
+    """Random generators in a file: one number, or one per layer; the seeds if not given."""
+    if "lfsr_state" not in arrays:
+        return ()
+    states, count = arrays["lfsr_state"], len(config.stages)
+    if states.dtype.kind not in "ui" or states.shape != (() if count == 1 else (count,)):
+        wanted = "one integer" if count == 1 else f"{count} integers (layers)"
+        raise BadInput(f"lfsr_state must be {wanted}, not {states.dtype} {states.shape}")
+    return tuple(np.atleast_1d(states).tolist())
 
 
-def _check_readout(readout: np.ndarray, config: Config) -> np.ndarray:
-    if config.readout is None:
-        raise BadInput("readout must come with a [readout] table in the config")
-    shape = (config.outputs, config.readout.classes)
-    if readout.dtype.kind not in "ui":
-        raise BadInput(f"readout must be integers, not {readout.dtype}")
-    if readout.shape != shape:
-        found = " x ".join(map(str, readout.shape))
-        raise BadInput(f"readout must be {shape[0]} x {shape[1]}, not {found}")
-    half = 1 << (config.readout.bits - 1)
-    for value in (readout.min(), readout.max()):
-        if not -half <= value < half:
-            raise BadInput(
-                f"readout must be in {-half}..{half - 1} ({config.readout.bits} bits), not {value}"
-            )
-    return np.ascontiguousarray(readout.astype(np.int8))
+def _check_states(states: tuple[int, ...], count: int) -> tuple[int, ...]:
+    if len(states) != count:
+        raise BadInput(f"lfsr_states must be {count} (layers), not {len(states)}")
+    for state in states:
+        if not 1 <= state <= 65_535:
+            raise BadInput(f"lfsr_state must be in 1..65535, not {state}")
+    return states
 
 
 def _scalar(value: np.ndarray, name: str, what: str) -> int:

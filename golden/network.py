@@ -2,50 +2,86 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
-from racewave.golden import encoders, layer, readout
+from racewave.golden import encoders, kinds, layer, weights
+from racewave.golden.config import ColumnConfig
 from racewave.golden.errors import BadInput
+from racewave.golden.kinds import Form
 from racewave.golden.model import Model
 from racewave.golden.volleys import check_times
+from racewave.golden.weights import Layers
 
-__all__ = ["Form", "Result", "classify", "run"]
+__all__ = ["Form", "Result", "classify", "play", "recode", "run"]
 
 BLOCK = 2_000  # images at a time: bounds memory, changes nothing
 
-Form = Literal["fast", "reference"]
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Result:
     """What a run gives, on every level.
 
     Parameters
     ----------
     times
-        Winners' spike times, waves x outputs, column by column; the no-spike code elsewhere.
-    weights
-        Weights after the last wave, C x q x p.
+        Winners' spike times, waves x outputs: final layers in order, column by column; the
+        no-spike code elsewhere.
+    layers
+        Weights of each layer after the last wave, C x q x p; an array for the only layer.
     classes
         One per wave, where the model has a read-out.
     cycles
         Clock cycles per wave, where hardware ran.
-    state
-        Random generator after the last wave.
+    states
+        Random generator of each layer after the last wave.
+    readout
+        Table of a dual voter after the last wave, if there were labels to learn from.
     """
 
     times: np.ndarray
-    weights: np.ndarray
-    classes: np.ndarray | None = None
-    cycles: np.ndarray | None = None
-    state: int = 0
+    layers: tuple[np.ndarray, ...]
+    classes: np.ndarray | None
+    cycles: np.ndarray | None
+    states: tuple[int, ...]
+    readout: np.ndarray | None
+
+    def __init__(
+        self,
+        times: np.ndarray,
+        layers: Layers,
+        classes: np.ndarray | None = None,
+        cycles: np.ndarray | None = None,
+        states: Sequence[int] = (),
+        readout: np.ndarray | None = None,
+    ) -> None:
+        fields = {
+            "times": times,
+            "layers": weights.as_tuple(layers),
+            "classes": classes,
+            "cycles": cycles,
+            "states": tuple(states),
+            "readout": readout,
+        }
+        for name, value in fields.items():
+            object.__setattr__(self, name, value)
+
+    @property
+    def weights(self) -> np.ndarray:
+        """Weights of the only layer; ValueError if there are several."""
+        return weights.only(self.layers)
 
 
-def run(model: Model, volleys: np.ndarray, learn: bool = False, form: Form = "fast") -> Result:
-    """Play volleys, one wave each, from the generator's power-up state.
+def run(
+    model: Model,
+    volleys: np.ndarray,
+    learn: bool = False,
+    form: Form = "fast",
+    labels: np.ndarray | None = None,
+) -> Result:
+    """Play volleys, one wave each, from the generators' power-up states.
 
     Parameters
     ----------
@@ -54,14 +90,17 @@ def run(model: Model, volleys: np.ndarray, learn: bool = False, form: Form = "fa
     volleys
         Spike times, waves x `model.config.lines`.
     learn
-        Apply STDP after every wave.
+        Apply STDP after every wave, in every layer.
     form
         "fast" (jitted, threaded) or "reference" (plain); equal to the bit.
+    labels
+        Right classes, one per wave, negative where not known: a dual voter learns from them,
+        after it has voted on the wave. Other read-outs need none.
 
     Raises
     ------
     BadInput
-        Volleys that do not fit the network.
+        Volleys or labels that do not fit the network.
 
     Examples
     --------
@@ -71,20 +110,83 @@ def run(model: Model, volleys: np.ndarray, learn: bool = False, form: Form = "fa
     >>> result.times.tolist()
     [[1]]
     """
-    times = check_times(volleys, model.config)
-    fields, column = model.config.field_lines(), model.config.column
-    if form == "fast":
-        from racewave.golden import fast  # numba loads when it is needed
-
-        out, weights, state = fast.run_layer(times, model.weights, fields, column, learn)
-        classify = fast.classify
-    else:
-        out, weights, state = layer.run(times, model.weights, fields, column, learn)
-        classify = readout.classify
-    classes = None
+    config, rules = model.config, model.config.readout
+    times = check_times(volleys, config)
+    voter = rules is not None and rules.kind == "dual-voter"
+    if voter and rules is not None:
+        labels = kinds.check_labels(labels, len(times), rules.classes)
+    outs, layers, states = play(model, times, learn, form)
+    classes = table = None
     if model.readout is not None:
-        classes = classify(out, model.readout, column.none)
-    return Result(out, weights, classes, None, state)
+        classes, table = kinds.play(outs, model.readout, config, labels, form)
+    learnt = table if voter and labels is not None else None
+    return Result(outs, layers, classes, None, states, learnt)
+
+
+def play(
+    model: Model,
+    times: np.ndarray,
+    learn: bool = False,
+    form: Form = "fast",
+    states: Sequence[int] | None = None,
+) -> tuple[np.ndarray, tuple[np.ndarray, ...], tuple[int, ...]]:
+    """Play volleys through all layers, without the read-out.
+
+    In each wave a layer sees what its source fires in the same wave, before any weight of that
+    wave has changed; so whole blocks of waves may pass layer by layer.
+
+    Parameters
+    ----------
+    model, learn, form
+        As `run` takes them.
+    times
+        Spike times, waves x `model.config.lines`, as `volleys.check_times` returns them.
+    states
+        Random generator of each layer; the seeds if not given.
+
+    Returns
+    -------
+    times : numpy.ndarray
+        Winners' spike times of the final layers, waves x outputs.
+    layers : tuple of numpy.ndarray
+        Weights after the last wave.
+    states : tuple of int
+        Random generators after the last wave.
+    """
+    if form == "fast":  # numba loads when it is needed
+        from racewave.golden import fast
+
+        run_layer = fast.run_layer
+    else:
+        run_layer = layer.run
+    stages = model.config.stages
+    states = [stage.column.seed for stage in stages] if states is None else states
+    outs: list[np.ndarray] = []
+    layers, ends = [], []
+    for stage, given, state in zip(stages, model.layers, states, strict=True):
+        column = stage.column
+        lines = recode(times if stage.source < 0 else outs[stage.source], column)
+        fields = stage.field_lines()
+        out, learnt, end = run_layer(lines, given, fields, column, learn, state)
+        outs.append(out)
+        layers.append(learnt)
+        ends.append(end)
+    last = [outs[stage.index] for stage in model.config.finals]
+    found = last[0] if len(last) == 1 else np.concatenate(last, axis=1)
+    return found, tuple(layers), tuple(ends)
+
+
+def recode(times: np.ndarray, column: ColumnConfig) -> np.ndarray:
+    """Spike times of a source in the time code of the columns that read them.
+
+    What is no input step of these columns is their no-spike code.
+
+    Examples
+    --------
+    >>> recode(np.array([0, 2, 3, 7], np.uint8), ColumnConfig(t_in=3, w_max=7)).tolist()
+    [0, 2, 15, 15]
+    """
+    return np.where(times < column.t_in, times, column.none).astype(column.times_dtype)
 
 
 def classify(model: Model, images: np.ndarray, form: Form = "fast") -> np.ndarray:

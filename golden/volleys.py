@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from racewave.golden import archive
+from racewave.golden import archive, weights
 from racewave.golden.config import Config
 from racewave.golden.errors import BadInput
-from racewave.golden.model import check_weights
+from racewave.golden.weights import Layers
 
 if TYPE_CHECKING:
     from racewave.golden.network import Result
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Volleys", "check_times", "load", "save", "save_result"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Volleys:
     """What an input file holds.
 
@@ -29,13 +29,20 @@ class Volleys:
         Spike times, waves x lines; the no-spike code where a line never spikes.
     labels
         One per wave, or None.
-    weights
-        Weights to start from, C x q x p, or None.
+    layers
+        Weights of each layer to start from, C x q x p, or None; an array for the only layer.
     """
 
     times: np.ndarray
-    labels: np.ndarray | None = None
-    weights: np.ndarray | None = None
+    labels: np.ndarray | None
+    layers: tuple[np.ndarray, ...] | None
+
+    def __init__(
+        self, times: np.ndarray, labels: np.ndarray | None = None, layers: Layers | None = None
+    ) -> None:
+        object.__setattr__(self, "times", times)
+        object.__setattr__(self, "labels", labels)
+        object.__setattr__(self, "layers", None if layers is None else weights.as_tuple(layers))
 
 
 def check_times(times: np.ndarray, config: Config) -> np.ndarray:
@@ -98,33 +105,35 @@ def load(path: str | Path, config: Config) -> Volleys:
     try:
         times = check_times(arrays["times"], config)
         labels = _check_labels(arrays.get("labels"), len(times))
-        weights = arrays.get("weights")
-        if weights is not None:
-            weights = check_weights(weights, config)
+        layers = weights.from_arrays(arrays, config)
     except BadInput as error:
         raise BadInput(f"{what}: {error}") from None
-    return Volleys(times, labels, weights)
+    return Volleys(times, labels, layers)
 
 
 def save(path: str | Path, volleys: Volleys) -> None:
     """Write a volley file."""
-    arrays = {"times": volleys.times, "labels": volleys.labels, "weights": volleys.weights}
-    archive.write(path, {name: value for name, value in arrays.items() if value is not None})
+    arrays = {"times": volleys.times}
+    if volleys.labels is not None:
+        arrays["labels"] = volleys.labels
+    if volleys.layers is not None:
+        arrays |= weights.to_arrays(volleys.layers, lone=False)
+    archive.write(path, arrays)
 
 
 def save_result(path: str | Path, result: Result, learned: bool) -> None:
-    """Write an output file: `times`, `weights` if learned, `classes` and `cycles` where they exist.
+    """Write an output file: `times`, and what else a run gave.
 
-    A lone column's weights are stored as q x p.
+    Weights if learned, named as in model files (those of one column are q x p); `readout` if a
+    voter learnt; `classes` and `cycles` where they exist.
     """
     arrays: dict[str, np.ndarray] = {"times": result.times}
     if learned:
-        weights = result.weights
-        arrays["weights"] = weights[0] if len(weights) == 1 else weights
-    if result.classes is not None:
-        arrays["classes"] = result.classes
-    if result.cycles is not None:
-        arrays["cycles"] = result.cycles
+        arrays |= weights.to_arrays(result.layers, lone=len(result.layers[0]) == 1)
+    for name in ("readout", "classes", "cycles"):
+        value = getattr(result, name)
+        if value is not None:
+            arrays[name] = value
     archive.write(path, arrays)
 
 

@@ -26,15 +26,16 @@ def test_everything_survives_a_file(tmp_path: Path, kind: type):
     assert found.times.dtype == np.uint8
     assert found.labels is not None
     assert found.labels.tolist() == [3, 9]
-    np.testing.assert_array_equal(found.weights, weights)
+    assert found.layers is not None
+    np.testing.assert_array_equal(found.layers[0], weights)
 
 
 def test_plain_numpy_file_with_q_x_p_weights(tmp_path: Path):
     np.savez(tmp_path / "v.npz", times=TIMES, weights=np.array([[0, 7, 1], [2, 3, 4]]))
     found = volleys.load(tmp_path / "v.npz", LONE)
     assert found.labels is None
-    assert found.weights is not None
-    assert found.weights.shape == (1, 2, 3)
+    assert found.layers is not None
+    assert found.layers[0].shape == (1, 2, 3)
 
 
 BAD = {
@@ -115,7 +116,7 @@ def test_truncated(tmp_path: Path, cut: int):
 def test_output_file(tmp_path: Path):
     path = tmp_path / "out.npz"
     weights = np.zeros((1, 2, 3), np.uint8)
-    result = network.Result(TIMES[:, :2], weights, None, np.array([9, 9]), 5)
+    result = network.Result(TIMES[:, :2], weights, None, np.array([9, 9]), (5,))
     volleys.save_result(path, result, learned=True)
     found = archive.read(path, "result")
     assert sorted(found) == ["cycles", "times", "weights"]
