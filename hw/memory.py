@@ -1,0 +1,114 @@
+"""Block memories of folded hardware: rows of weights, and the store of volleys."""
+
+from amaranth.hdl import Cat, Module
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from racewave.golden.stage import Stage
+from racewave.hw.hierarchy import Unit
+from racewave.hw.scan import bits_for, code_bits
+
+__all__ = ["Rows", "Store"]
+
+
+class Rows(Unit):
+    """Rows of weights with a read port and a write port.
+
+    What a row shows that is read and written in the same clock is not said; nobody does so.
+
+    Parameters
+    ----------
+    width, depth : int
+        Bits of a row, and rows.
+    init : tuple[int, ...]
+        Rows at power-up; 0 where it ends.
+
+    Members
+    -------
+    address, read, row : In, In(1), Out
+        A row one clock after `read`; it stays until the next.
+    write, write_address, write_row : In(1), In, In
+        Write a row.
+    """
+
+    def __init__(self, width: int, depth: int, init: tuple[int, ...] = ()):
+        self.width, self.depth, self.init = width, depth, init
+        super().__init__(
+            {
+                "address": In(bits_for(depth)),
+                "read": In(1),
+                "row": Out(width),
+                "write": In(1),
+                "write_address": In(bits_for(depth)),
+                "write_row": In(width),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.memory = memory = Memory(shape=self.width, depth=self.depth, init=self.init)
+        reader, writer = memory.read_port(), memory.write_port()
+        m.d.comb += [
+            reader.addr.eq(self.address),
+            reader.en.eq(self.read),
+            self.row.eq(reader.data),
+            writer.addr.eq(self.write_address),
+            writer.data.eq(self.write_row),
+            writer.en.eq(self.write),
+        ]
+        return m
+
+
+class Store(Unit):
+    """Two volleys of a layer, row by row of its source: one is played, one arrives.
+
+    Parameters
+    ----------
+    stage : Stage
+        The layer.
+    parts : int
+        Parts of a row that arrive by themselves.
+
+    Members
+    -------
+    address, read, word : In, In(1), Out
+        Source row with the half on top; its lines one clock after `read`, until the next.
+    write, write_address, write_word : In(parts), In, In
+        Write parts of a row.
+    """
+
+    def __init__(self, stage: Stage, parts: int):
+        self.stage, self.parts = stage, parts
+        rows, width = stage.source_grid
+        word = width * stage.channels * code_bits(stage.column.t_in)
+        address = bits_for(rows) + 1
+        super().__init__(
+            {
+                "address": In(address),
+                "read": In(1),
+                "word": Out(word),
+                "write": In(parts),
+                "write_address": In(address),
+                "write_word": In(word),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        # One memory per part: memories with write enables for parts do not exist in that width.
+        size = len(self.word) // self.parts
+        words = []
+        for n in range(self.parts):
+            memory = Memory(shape=size, depth=2 << (len(self.address) - 1), init=())
+            m.submodules[f"part_{n}"] = memory
+            reader, writer = memory.read_port(), memory.write_port()
+            m.d.comb += [
+                reader.addr.eq(self.address),
+                reader.en.eq(self.read),
+                writer.addr.eq(self.write_address),
+                writer.data.eq(self.write_word.word_select(n, size)),
+                writer.en.eq(self.write[n]),
+            ]
+            words.append(reader.data)
+        m.d.comb += self.word.eq(Cat(*words))
+        return m
