@@ -1,4 +1,4 @@
-"""What a board answers: the UART protocol in front of the network, byte for byte.
+"""What a board answers: the UART protocol in front of the core, byte for byte.
 
 Time does not exist here beyond three facts that the caller tells: bytes follow each other without
 a gap, the line has been quiet for the time-out (while nothing was executed or sent), bytes came
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from racewave.golden import layer, readout
+from racewave.golden import kinds, network, tally, voter
 from racewave.golden.frames import (
     ERROR,
     OVERHEAD,
@@ -21,24 +21,25 @@ from racewave.golden.frames import (
     crc16,
     encode,
 )
-from racewave.golden.layout import Layout, pack, unpack
+from racewave.golden.layout import Layout
 from racewave.golden.model import Model
 
 __all__ = ["Device"]
 
 
 class Device:
-    """A board after power-up, its boot rows loaded.
+    """A board after power-up, its rows loaded.
 
     A frame is executed only when it is complete and every check has passed; whatever else arrives
-    changes nothing, leads to one error reply, and is over when the line has been quiet.
+    changes nothing, leads to one error reply, and is over when the line has been quiet. Folded
+    hardware may send the columns of a result in another order than this model does.
 
     Parameters
     ----------
     model
-        What the board was built from; its weights are the boot rows.
+        What the board was built from; it starts with its rows.
     boot
-        The board loads the weights at power-up; without, all weights are 0.
+        The board starts with the model's rows; without, all are 0.
 
     Attributes
     ----------
@@ -60,24 +61,26 @@ class Device:
         self.cycles = 0
         self.waves = 0
         self._config = model.config
-        self._fields = model.config.field_lines()
-        self._weights = model.weights.astype(np.int64) * boot
-        self._readout = None
-        if model.config.readout is not None:
-            rows = model.readout
-            shape = (model.config.outputs, model.config.readout.classes)
-            self._readout = np.zeros(shape, np.int64) if rows is None else rows.astype(np.int64)
-        self._state = model.config.column.seed
+        rows = self.layout.streams.rows_of(model)
+        self._rows = np.zeros((self.layout.rows, self.layout.streams.row_bits), np.uint8)
+        self._rows[: len(rows)] = rows * boot
+        self._states = self._seeds()
         self._learn = False
+        self._report = not self.layout.chooses
         self._number = 0  # of the header received last
         self._executed = 0  # number of the frame executed last
         self._frame = bytearray()
         self._error: Code | None = None  # set: deaf until the line is quiet
 
     @property
-    def weights(self) -> np.ndarray:
-        """Present weights, C x q x p."""
-        return self._weights.copy()
+    def layers(self) -> tuple[np.ndarray, ...]:
+        """Present weights: C x q x p of every layer."""
+        return self.layout.streams.layers_of(self._rows)
+
+    @property
+    def reports(self) -> bool:
+        """Results hold times."""
+        return self._report
 
     def receive(self, data: bytes, answering: bool = False) -> bytes:
         """Take bytes that follow each other without a gap; return the reply, if one is due.
@@ -162,7 +165,8 @@ class Device:
         elif command == Command.READ:
             beyond = payload[0] > 0 and _address(payload[1:]) + payload[0] > layout.rows
         elif command == Command.CONTROL:
-            beyond = payload[0] & ~(0b11 if self._config.hardware.learning else 0b10) != 0
+            known = self._config.hardware.learning | 0b10 | self.layout.chooses << 2
+            beyond = payload[0] & ~known != 0
         return Code.RANGE if beyond else None
 
     def _execute(self, command: int, payload: bytes) -> bytes:
@@ -177,55 +181,68 @@ class Device:
             return self._play(payload)
         else:
             self._learn = bool(payload[0] & 1)
+            self._report = bool(payload[0] & 4) or not self.layout.chooses
             if payload[0] & 2:
-                self._state = self._config.column.seed
+                self._states = self._seeds()
         return b""
 
+    def _seeds(self) -> tuple[int, ...]:
+        return tuple(stage.column.seed for stage in self._config.stages)
+
     def _status(self) -> bytes:
-        flags = self._learn | self._config.hardware.learning << 1 | (self._readout is not None) << 2
+        config = self._config
+        facts = self._learn, config.hardware.learning, config.readout is not None, self._report
+        flags = sum(fact << n for n, fact in enumerate(facts))
         counts = [count & 0xFFFF_FFFF for count in (self.waves, self.cycles)]
         return (
             bytes([VERSION, flags])
-            + bytes.fromhex(self._config.hash)
+            + bytes.fromhex(config.hash)
             + b"".join(count.to_bytes(4, "little") for count in counts)
         )
 
-    def _rows(self) -> bytes:
-        """Pack all rows, weights and then the read-out."""
-        rows = self.layout.pack_weights(self._weights)
-        return rows if self._readout is None else rows + self.layout.pack_readout(self._readout)
-
-    def _write_rows(self, address: int, rows: bytes) -> None:
-        layout = self.layout
-        place = address * layout.row_bytes
-        memory = bytearray(self._rows())
-        memory[place : place + len(rows)] = rows
-        split = layout.weight_rows * layout.row_bytes
-        self._weights = layout.unpack_weights(bytes(memory[:split])).astype(np.int64)
-        if self._readout is not None and self._config.readout is not None:
-            bits, classes = self._config.readout.bits, self._config.readout.classes
-            codes = unpack(bytes(memory[split:]), bits, layout.row_bytes, classes).astype(np.int64)
-            self._readout = codes - ((codes >> (bits - 1)) << bits)
+    def _write_rows(self, address: int, data: bytes) -> None:
+        rows = self.layout.unpack_rows(data)
+        streams = self.layout.streams
+        readout = [streams.readout_block] if streams.readout_block else []
+        for block in (*streams.weight_blocks, *readout):
+            first = max(address, block.first)
+            last = min(address + len(rows), block.first + block.rows)
+            if first < last:  # a row keeps the bits that its block has
+                bits = block.items * block.bits
+                self._rows[first:last, :bits] = rows[first - address : last - address, :bits]
 
     def _read_rows(self, address: int, count: int) -> bytes:
-        size = self.layout.row_bytes
-        return self._rows()[address * size : (address + count) * size]
+        return self.layout.pack_rows(self._rows[address : address + count])
+
+    def _model(self) -> Model:
+        """Make a model of the present rows; codes that mean nothing become the largest that do."""
+        config, streams = self._config, self.layout.streams
+        pairs = zip(self.layers, config.stages, strict=True)
+        layers = tuple(np.minimum(weights, stage.column.w_max) for weights, stage in pairs)
+        table = None
+        if config.readout is not None:
+            table = streams.readout_of(self._rows[streams.weight_rows :])
+            if config.readout.kind == "dual-voter":
+                table = np.minimum(table, voter.MOST)
+            elif config.readout.kind == "tally":
+                table = np.where(table < config.readout.classes, table, tally.UNKNOWN)
+        return Model(config, layers, table)
 
     def _play(self, payload: bytes) -> bytes:
-        column, layout = self._config.column, self.layout
-        volleys = unpack(payload, column.time_bits, layout.volley_bytes, self._config.lines)
-        out, self._weights, self._state = layer.run(
-            volleys, self._weights, self._fields, column, self._learn, self._state
+        times, labels = self.layout.unpack_volleys(payload)
+        model, config, classes, table = self._model(), self._config, None, None
+        out, layers, self._states = network.play(
+            model, times, self._learn, "reference", self._states
         )
-        self.waves += len(volleys)
-        if self._readout is None:
-            return pack(out, column.time_bits, layout.result_bytes)
-        classes = readout.classify(out, self._readout, column.none)
-        times = (out[:, :, None] >> np.arange(column.time_bits) & 1).reshape(
-            len(out), out.shape[1] * column.time_bits
-        )
-        label = classes[:, None] >> np.arange(layout.class_bits) & 1
-        return pack(np.concatenate([times, label], axis=1), 1, layout.result_bytes)
+        if model.readout is not None and config.readout is not None:
+            if labels is not None:
+                labels = np.where(labels < config.readout.classes, labels, -1)
+            classes, table = kinds.play(out, model.readout, config, labels, "reference")
+        if self._learn or labels is not None:
+            rows = self.layout.streams.rows_of(Model(config, layers, table))
+            self._rows[: len(rows)] = rows
+        self.waves += len(times)
+        return self.layout.pack_results(out, classes, self._report)
 
 
 def _address(payload: bytes) -> int:

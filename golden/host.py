@@ -10,7 +10,7 @@ import numpy as np
 from racewave.golden.config import Config
 from racewave.golden.errors import BadInput
 from racewave.golden.frames import ERROR, REPLY, STATUS_BYTES, Code, Command, decode, encode
-from racewave.golden.layout import Layout, pack, unpack
+from racewave.golden.layout import Layout
 from racewave.golden.model import Model
 from racewave.golden.network import Result
 from racewave.golden.volleys import check_times
@@ -42,6 +42,8 @@ class Status:
         Waves learn.
     learning, readout
         The hardware has STDP, has a read-out.
+    report
+        Results hold times.
     hash
         Of the config that it was built from.
     waves, cycles
@@ -52,6 +54,7 @@ class Status:
     learn: bool
     learning: bool
     readout: bool
+    report: bool
     hash: str
     waves: int
     cycles: int
@@ -61,9 +64,10 @@ class Status:
         """Read the payload of a reply to `Command.STATUS`."""
         if len(payload) != STATUS_BYTES:
             raise BadInput(f"a status must be {STATUS_BYTES} bytes, not {len(payload)}")
-        learns, can_learn, has_readout = (bool(payload[1] >> n & 1) for n in range(3))
+        learn, learning, readout, report = (bool(payload[1] >> n & 1) for n in range(4))
         waves, cycles = (int.from_bytes(payload[at : at + 4], "little") for at in (10, 14))
-        return cls(payload[0], learns, can_learn, has_readout, payload[2:10].hex(), waves, cycles)
+        identity = payload[2:10].hex()
+        return cls(payload[0], learn, learning, readout, report, identity, waves, cycles)
 
 
 class Host:
@@ -93,7 +97,7 @@ class Host:
     >>> lone = Config()
     >>> board = device.Device(model.initial(lone))
     >>> host = Host(lone, lambda frame: board.receive(frame) or board.quiet())
-    >>> host.write_weights(np.full((12, 32), 3))
+    >>> host.write_model(model.initial(lone).with_weights(np.full((12, 32), 3)))
     >>> host.control(learn=True)
     >>> host.play(np.zeros((2, 32), np.uint8))[0].tolist()[0]
     [1, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7]
@@ -114,6 +118,7 @@ class Host:
             found = self.status()
         if found.hash != config.hash:
             raise BadInput(f"the board's config must be {config.hash}, not {found.hash}")
+        self._report = found.report
 
     def ask(self, command: Command, payload: bytes = b"") -> bytes:
         """Send a request under the next number; return the payload of its reply."""
@@ -135,9 +140,21 @@ class Host:
         """Ask for identity, flags and counters."""
         return Status.parse(self.ask(Command.STATUS))
 
-    def control(self, learn: bool = False, reseed: bool = False) -> None:
-        """Learn or freeze from the next wave on; put the random generator back to its seed."""
-        self.ask(Command.CONTROL, bytes([learn | reseed << 1]))
+    def control(self, learn: bool = False, reseed: bool = False, report: bool = False) -> None:
+        """Learn or freeze from the next wave on, and say what follows.
+
+        Parameters
+        ----------
+        learn
+            Waves learn.
+        reseed
+            Put the random generators back to their seeds.
+        report
+            Results hold times, too. Only folded hardware with a read-out can leave them out.
+        """
+        choice = report and self.layout.chooses
+        self.ask(Command.CONTROL, bytes([learn | reseed << 1 | choice << 2]))
+        self._report = report or not self.layout.chooses
 
     def write_rows(self, address: int, rows: bytes) -> None:
         """Write packed rows from an address on."""
@@ -154,40 +171,63 @@ class Host:
             rows += self.ask(Command.READ, bytes([part]) + first.to_bytes(2, "little"))
         return rows
 
-    def write_weights(self, weights: np.ndarray) -> None:
-        """Load all weights, C x q x p (or q x p of a lone column)."""
-        self.write_rows(0, self.layout.pack_weights(weights))
+    def write_model(self, model: Model) -> None:
+        """Load all weights, and the read-out if there is one."""
+        self.write_rows(0, self.layout.pack_model(model))
 
-    def write_readout(self, readout: np.ndarray) -> None:
-        """Load the read-out, outputs x classes."""
-        self.write_rows(self.layout.weight_rows, self.layout.pack_readout(readout))
+    def read_layers(self) -> tuple[np.ndarray, ...]:
+        """Read all weights back: C x q x p of every layer."""
+        streams = self.layout.streams
+        rows = self.layout.unpack_rows(self.read_rows(0, streams.weight_rows))
+        return streams.layers_of(rows)
 
-    def read_weights(self) -> np.ndarray:
-        """Read all weights back, C x q x p."""
-        return self.layout.unpack_weights(self.read_rows(0, self.layout.weight_rows))
+    def read_readout(self) -> np.ndarray:
+        """Read the read-out back, as a model holds it."""
+        streams = self.layout.streams
+        rows = self.read_rows(streams.weight_rows, streams.readout_rows)
+        return streams.readout_of(self.layout.unpack_rows(rows))
 
-    def play(self, volleys: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-        """Play volleys, waves x lines; return times and, with a read-out, classes."""
-        layout, column = self.layout, self.config.column
+    def play(
+        self, volleys: np.ndarray, labels: np.ndarray | None = None
+    ) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """Play volleys.
+
+        Parameters
+        ----------
+        volleys
+            Spike times, waves x lines.
+        labels
+            For a dual voter: a label per wave, negative where there is none.
+
+        Returns
+        -------
+        times : numpy.ndarray or None
+            Waves x outputs, if the board reports them (see `control`).
+        classes : numpy.ndarray or None
+            One per wave, if there is a read-out.
+        """
+        layout, results = self.layout, b""
         volleys = check_times(volleys, self.config)
-        results = b""
         for start in range(0, len(volleys), layout.volleys_max):
-            part = volleys[start : start + layout.volleys_max]
-            payload = pack(part, column.time_bits, layout.volley_bytes)
-            results += self.ask(Command.VOLLEYS, payload)
-        times = unpack(results, column.time_bits, layout.result_bytes, self.config.outputs)
-        if not layout.class_bits:
-            return times, None
-        bits = unpack(results, 1, layout.result_bytes, layout.result_bits)
-        label = bits[:, -layout.class_bits :] @ (1 << np.arange(layout.class_bits))
-        return times, label.astype(np.uint8)
+            part = slice(start, start + layout.volleys_max)
+            known = None if labels is None else labels[part]
+            results += self.ask(Command.VOLLEYS, layout.pack_volleys(volleys[part], known))
+        return layout.unpack_results(results, self._report)
 
-    def run(self, model: Model, volleys: np.ndarray, learn: bool = False) -> Result:
-        """Play volleys on a model from the generator's seed, as `golden.network.run` does."""
-        self.write_weights(model.weights)
-        if model.readout is not None:
-            self.write_readout(model.readout)
-        self.control(learn, reseed=True)
-        times, classes = self.play(volleys)
-        weights = self.read_weights()
-        return Result(times, weights, classes if model.readout is not None else None)
+    def run(
+        self,
+        model: Model,
+        volleys: np.ndarray,
+        learn: bool = False,
+        labels: np.ndarray | None = None,
+    ) -> Result:
+        """Play volleys on a model from the generators' seeds, as `golden.network.run` does."""
+        self.write_model(model)
+        self.control(learn, reseed=True, report=True)
+        times, classes = self.play(volleys, labels)
+        assert times is not None  # it was told to report
+        learnt = (
+            self.read_readout() if self.layout.streams.label_bits and labels is not None else None
+        )
+        classes = classes if model.readout is not None else None
+        return Result(times, self.read_layers(), classes, readout=learnt)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from racewave.golden.config import Config
 from racewave.golden.errors import BadInput
 from racewave.golden.frames import LENGTH_MAX
+from racewave.golden.model import Model
+from racewave.golden.streams import Streams, from_digits, to_digits
 
-__all__ = ["Layout", "pack", "unpack"]
+__all__ = ["Layout", "from_bytes", "to_bytes"]
 
 BUFFER_MAX = 32_768  # the largest power of two that a length can say
 ROWS_MAX = 65_536
@@ -18,21 +21,26 @@ ROWS_MAX = 65_536
 
 @dataclass(frozen=True)
 class Layout:
-    """Sizes of everything that crosses the line, derived from a config.
+    """How the streams of a core cross the line: every beat and every row fills whole bytes.
 
-    Items are packed low bits first, item 0 in the lowest, and fill whole bytes: a volley is the
-    time code of every line, a result the time code of every output and then the class, a row the
-    weights of one input line of one column (or one row of the read-out).
+    A volley is its beats, a row one row of `Streams`. A result of spatial hardware is one beat. A
+    result of folded hardware is, if times are reported, a beat {column, times} per final column in
+    any order; then the class, a byte of its own, if there is a read-out.
 
     Parameters
     ----------
     config
         The network.
 
+    Raises
+    ------
+    BadInput
+        Something is too long for a frame, or there are too many rows.
+
     Examples
     --------
     >>> layout = Layout(Config())
-    >>> layout.volley_bytes, layout.result_bytes, layout.row_bytes, layout.rows, layout.buffer
+    >>> layout.volley_bytes, layout.result_bytes(), layout.row_bytes, layout.rows, layout.buffer
     (12, 5, 5, 32, 512)
     """
 
@@ -44,58 +52,64 @@ class Layout:
         most = max(self.volley_bytes, self.row_bytes)
         if most > BUFFER_MAX - 2:
             raise BadInput(f"a volley or a row must be at most {BUFFER_MAX - 2} bytes, not {most}")
-        longest = max(self.volleys_max * self.result_bytes, 255 * self.row_bytes)
+        longest = max(self.volleys_max * self.result_bytes(), 255 * self.row_bytes)
         if longest > LENGTH_MAX:
             raise BadInput(
                 f"a reply must be at most {LENGTH_MAX} bytes, not {longest} "
-                f"({self.volleys_max} results x {self.result_bytes} or 255 rows x {self.row_bytes})"
+                f"({self.volleys_max} results x {self.result_bytes()} or 255 rows x "
+                f"{self.row_bytes})"
             )
 
-    @property
-    def volley_bits(self) -> int:
-        """Bits of a volley."""
-        return self.config.lines * self.config.column.time_bits
+    @cached_property
+    def streams(self) -> Streams:
+        """The streams of the core."""
+        return Streams(self.config)
 
     @property
-    def class_bits(self) -> int:
-        """Bits of a class; 0 without read-out."""
-        return (self._classes - 1).bit_length() if self._classes else 0
-
-    @property
-    def result_bits(self) -> int:
-        """Bits of a result."""
-        return self.config.outputs * self.config.column.time_bits + self.class_bits
-
-    @property
-    def row_bits(self) -> int:
-        """Bits of the widest row."""
-        column, readout = self.config.column, self.config.readout
-        return max(column.q * column.w_bits, self._classes * readout.bits if readout else 0)
+    def beat_bytes(self) -> int:
+        """Bytes of a beat of a volley."""
+        return _bytes(self.streams.volley_bits)
 
     @property
     def volley_bytes(self) -> int:
         """Bytes of a volley."""
-        return -(-self.volley_bits // 8)
+        return self.beat_bytes * self.streams.volley_beats
 
     @property
-    def result_bytes(self) -> int:
-        """Bytes of a result."""
-        return -(-self.result_bits // 8)
+    def times_bits(self) -> int:
+        """Bits of a beat with times: the whole result of spatial hardware, {column, times}."""
+        streams = self.streams
+        return streams.times_bits + streams.column_bits if streams.folded else streams.result_bits
+
+    @property
+    def times_bytes(self) -> int:
+        """Bytes of a beat with times."""
+        return _bytes(self.times_bits)
+
+    @property
+    def class_bytes(self) -> int:
+        """Bytes behind the beats with times: the class of folded hardware."""
+        return int(self.streams.folded and self.streams.class_bits > 0)
+
+    @property
+    def chooses(self) -> bool:
+        """Times are reported only on demand: folded hardware with a read-out."""
+        return self.class_bytes > 0
+
+    def result_bytes(self, report: bool = True) -> int:
+        """Bytes of a result, with or without times."""
+        beats = self.streams.result_beats() - self.streams.folded
+        return beats * self.times_bytes * report + self.class_bytes
 
     @property
     def row_bytes(self) -> int:
         """Bytes of a row, the same for weights and read-out."""
-        return -(-self.row_bits // 8)
-
-    @property
-    def weight_rows(self) -> int:
-        """Rows of synaptic weights, at addresses 0.. (column * p + input line)."""
-        return self.config.columns * self.config.column.p
+        return _bytes(self.streams.row_bits)
 
     @property
     def rows(self) -> int:
-        """All rows; those of the read-out follow the weights, one per output."""
-        return self.weight_rows + (self.config.outputs if self._classes else 0)
+        """All rows; those of the read-out follow the weights."""
+        return self.streams.rows
 
     @property
     def buffer(self) -> int:
@@ -112,59 +126,125 @@ class Layout:
         """Rows of one frame that writes or reads them."""
         return min(255, (self.buffer - 2) // self.row_bytes)
 
-    def pack_weights(self, weights: np.ndarray) -> bytes:
-        """Write the rows of all weights, shape (columns, q, p) or (q, p) of a lone column."""
-        weights = weights.reshape(-1, *weights.shape[-2:])
-        return pack(
-            weights.transpose(0, 2, 1).reshape(-1, weights.shape[1]), self._w, self.row_bytes
+    def pack_volleys(self, times: np.ndarray, labels: np.ndarray | None = None) -> bytes:
+        """Write volleys, waves x lines, with their labels (dual voter; negative: none)."""
+        return to_bytes(self.streams.volleys(times, labels))
+
+    def unpack_volleys(self, payload: bytes) -> tuple[np.ndarray, np.ndarray | None]:
+        """Read volleys: times, and labels (int64, -1 for none) if the network has a dual voter."""
+        streams = self.streams
+        beats = from_bytes(payload, self.beat_bytes, streams.volley_bits)
+        beats = beats.reshape(-1, streams.volley_beats, streams.volley_bits)
+        codes = streams.beat_lines * streams.code_bits
+        times = from_digits(beats[..., :codes], streams.code_bits)
+        times = times.reshape(len(beats), self.config.lines)
+        if not streams.label_bits:
+            return times, None
+        label = from_digits(beats[:, -1, codes:-1], streams.class_bits)[:, 0].astype(np.int64)
+        return times, np.where(beats[:, -1, -1], label, -1)
+
+    def pack_results(
+        self, times: np.ndarray, classes: np.ndarray | None, report: bool = True
+    ) -> bytes:
+        """Write results, waves x outputs and a class per wave, columns in order."""
+        waves, streams = len(times), self.streams
+        label = np.zeros((waves, 0), np.uint8)
+        if classes is not None and streams.class_bits:
+            label = to_digits(classes[:, None], streams.class_bits, streams.class_bits)
+        if not streams.folded:
+            codes = to_digits(times, streams.time_bits, streams.times_bits)
+            return to_bytes(np.concatenate([codes, label], axis=1))
+        parts = [np.zeros((waves, 0), np.uint8)]
+        if report:
+            beats = _to_array(self._columns(times))
+            parts.append(beats.reshape(waves, streams.final_columns * self.times_bytes))
+        if self.class_bytes:
+            parts.append(_to_array(label))
+        return np.concatenate(parts, axis=1).tobytes()
+
+    def unpack_results(
+        self, payload: bytes, report: bool = True
+    ) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """Read results: times if they were reported, classes if there is a read-out.
+
+        Raises
+        ------
+        ValueError
+            A column's times came twice.
+        """
+        streams = self.streams
+        if not streams.folded:
+            return streams.results(from_bytes(payload, self.times_bytes, streams.result_bits))
+        bits, beats = streams.result_bits, streams.result_beats(report)
+        rows = np.frombuffer(payload, np.uint8).reshape(-1, max(1, self.result_bytes(report)))
+        found = np.zeros((len(rows), beats, bits), np.uint8)
+        size = self.times_bytes
+        if report:
+            columns = rows[:, : (beats - 1) * size].reshape(len(rows), beats - 1, size)
+            found[:, :-1, : self.times_bits] = _to_bits(columns, self.times_bits)
+        if self.class_bytes:
+            found[:, -1, self.times_bits : -1] = _to_bits(rows[:, -1:], streams.class_bits)
+        found[:, -1, -1] = 1
+        return streams.results(found.reshape(-1, bits), report)
+
+    def pack_rows(self, rows: np.ndarray) -> bytes:
+        """Write rows, given as bits: rows x `Streams.row_bits`."""
+        return to_bytes(rows)
+
+    def unpack_rows(self, data: bytes) -> np.ndarray:
+        """Read rows as bits: uint8, rows x `Streams.row_bits`."""
+        return from_bytes(data, self.row_bytes, self.streams.row_bits)
+
+    def pack_model(self, model: Model) -> bytes:
+        """Write every row that a model has: the weights, then the read-out."""
+        return self.pack_rows(self.streams.rows_of(model))
+
+    def _columns(self, times: np.ndarray) -> np.ndarray:
+        """Bits of the beats {column, times}: waves x final columns x `times_bits`."""
+        streams, first, start = self.streams, 0, 0
+        found = np.zeros((len(times), streams.final_columns, self.times_bits), np.uint8)
+        for stage in self.config.finals:
+            shape = (len(times), stage.columns, stage.column.q)
+            part = times[:, start : start + stage.outputs].reshape(shape)
+            codes = to_digits(part, streams.time_bits, streams.times_bits)
+            found[:, first : first + stage.columns, : streams.times_bits] = codes
+            first, start = first + stage.columns, start + stage.outputs
+        numbers = np.arange(streams.final_columns)[:, None]
+        found[..., streams.times_bits :] = to_digits(
+            numbers, streams.column_bits, streams.column_bits
         )
-
-    def unpack_weights(self, rows: bytes) -> np.ndarray:
-        """Read the rows of all weights into shape (columns, q, p)."""
-        column = self.config.column
-        flat = unpack(rows, self._w, self.row_bytes, column.q)
-        return flat.reshape(-1, column.p, column.q).transpose(0, 2, 1).copy()
-
-    def pack_readout(self, rows: np.ndarray) -> bytes:
-        """Write the rows of a read-out, shape (outputs, classes), signed."""
-        readout = self.config.readout
-        return pack(rows, readout.bits if readout else 0, self.row_bytes)
-
-    @property
-    def _w(self) -> int:
-        return self.config.column.w_bits
-
-    @property
-    def _classes(self) -> int:
-        readout = self.config.readout
-        return readout.classes if readout else 0
+        return found
 
 
-def pack(items: np.ndarray, bits: int, item_bytes: int) -> bytes:
-    """Pack rows of unsigned codes, each row into whole bytes, low bits first.
+def _bytes(bits: int) -> int:
+    return -(-bits // 8)
+
+
+def _to_array(bits: np.ndarray) -> np.ndarray:
+    return np.packbits(bits, axis=-1, bitorder="little")
+
+
+def _to_bits(data: np.ndarray, count: int) -> np.ndarray:
+    return np.unpackbits(data, axis=-1, count=count, bitorder="little")
+
+
+def to_bytes(bits: np.ndarray) -> bytes:
+    """Pack a last axis of bits into whole bytes, lowest bit first.
 
     Examples
     --------
-    >>> pack(np.array([[1, 2, 3], [7, 7, 7]]), bits=3, item_bytes=2).hex()
+    >>> to_bytes(to_digits(np.array([[1, 2, 3], [7, 7, 7]]), bits=3, width=9)).hex()
     'd100ff01'
     """
-    items = np.asarray(items, np.int64)
-    lines = (items[:, :, None] >> np.arange(bits)) & 1
-    flat = np.zeros((len(items), item_bytes * 8), np.uint8)
-    used = items.shape[1] * bits
-    flat[:, :used] = lines.reshape(len(items), used)
-    return np.packbits(flat, axis=1, bitorder="little").tobytes()
+    return _to_array(bits).tobytes()
 
 
-def unpack(data: bytes, bits: int, item_bytes: int, count: int) -> np.ndarray:
-    """Read `count` codes from each row of packed bytes, as uint8 or uint16.
+def from_bytes(data: bytes, item_bytes: int, bits: int) -> np.ndarray:
+    """Read the low `bits` bits of each item of `item_bytes` bytes: uint8, items x bits.
 
     Examples
     --------
-    >>> unpack(bytes.fromhex("d100ff01"), bits=3, item_bytes=2, count=3).tolist()
+    >>> from_digits(from_bytes(bytes.fromhex("d100ff01"), item_bytes=2, bits=9), bits=3).tolist()
     [[1, 2, 3], [7, 7, 7]]
     """
-    rows = np.frombuffer(data, np.uint8).reshape(-1, item_bytes)
-    lines = np.unpackbits(rows, axis=1, bitorder="little")[:, : count * bits]
-    codes = lines.reshape(len(rows), count, bits).astype(np.int64) @ (1 << np.arange(bits))
-    return codes.astype(np.min_scalar_type((1 << bits) - 1))
+    return _to_bits(np.frombuffer(data, np.uint8).reshape(-1, item_bytes), bits)

@@ -1,6 +1,8 @@
-"""A network behind a UART: everything of a board but its pins."""
+"""A core behind a UART: everything of a board but its pins."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from amaranth.hdl import Const, Module
 from amaranth.lib.wiring import In, Out, connect
@@ -9,9 +11,8 @@ from racewave.golden.errors import BadInput
 from racewave.golden.layout import Layout
 from racewave.golden.model import Model
 from racewave.hw.hierarchy import Library, Unit, place
-from racewave.hw.network import Network
 from racewave.hw.protocol import Protocol
-from racewave.hw.verilog import header, text_of, tidy
+from racewave.hw.verilog import header, text_of, tidy, unit
 
 __all__ = ["BoardTop", "divisor", "export", "parameters"]
 
@@ -34,9 +35,11 @@ def divisor(clock_hz: float, baud: int) -> int:
 
 
 class BoardTop(Unit):
-    """A network, the UART protocol in front of it, and the rows it starts with.
+    """A core, the UART protocol in front of it, and the rows it starts with.
 
-    No vendor cells: a board adds pins, a clock and perhaps a reset.
+    No vendor cells: a board adds pins, a clock and perhaps a reset. Spatial hardware is loaded from
+    boot rows after every reset. The memories of folded hardware begin with their rows and keep what
+    was written and learned through a reset.
 
     Parameters
     ----------
@@ -48,6 +51,9 @@ class BoardTop(Unit):
         Packed rows, weights and then read-out, loaded after reset; without, all are 0 at power-up.
     quiet_bits : int
         See `Protocol`.
+    core : tuple
+        Class of the core and what it takes, see `racewave.hw.verilog.unit`; by default the
+        layout's, all memories 0.
 
     Members
     -------
@@ -63,11 +69,13 @@ class BoardTop(Unit):
         divisor: int,
         boot: bytes = b"",
         quiet_bits: int = 1024,
+        core: tuple = (),
     ) -> None:
         self.layout = layout
         self.divisor = divisor
         self.boot = boot
         self.quiet_bits = quiet_bits
+        self.core = core or unit(layout.config)
         super().__init__({"rx": In(1, init=1), "tx": Out(1, init=1), "busy": Out(1)})
 
     def elaborate(self, platform):
@@ -75,18 +83,20 @@ class BoardTop(Unit):
         protocol = place(
             m, "protocol", Protocol, self.layout, self.divisor, self.boot, self.quiet_bits
         )
-        network = place(m, "network", Network, self.layout.config)
+        core = place(m, "network", *self.core)
+        if self.layout.streams.folded:
+            m.d.comb += core.report.eq(protocol.report)
         for name in ("volleys", "results", "requests", "replies"):
-            connect(m, getattr(protocol, name), getattr(network, name))
+            connect(m, getattr(protocol, name), getattr(core, name))
         m.d.comb += [
             protocol.rx.eq(self.rx),
             self.tx.eq(protocol.tx),
             self.busy.eq(protocol.busy),
-            network.start.eq(Const(1)),
-            network.learn.eq(protocol.learn),
-            network.reseed.eq(protocol.reseed),
-            protocol.waves.eq(network.waves),
-            protocol.cycles.eq(network.cycles),
+            core.start.eq(Const(1)),
+            core.learn.eq(protocol.learn),
+            core.reseed.eq(protocol.reseed),
+            protocol.waves.eq(core.waves),
+            protocol.cycles.eq(core.cycles),
         ]
         return m
 
@@ -110,15 +120,18 @@ def parameters(model: Model, clock_hz: float, quiet_bits: int = 1024) -> tuple:
     """
     config = model.config
     layout = Layout(config)
-    boot = layout.pack_weights(model.weights)
-    if model.readout is not None:
-        boot += layout.pack_readout(model.readout)
-    return layout, divisor(clock_hz, config.hardware.baud), boot, quiet_bits
+    clocks = divisor(clock_hz, config.hardware.baud)
+    if layout.streams.folded:
+        return layout, clocks, b"", quiet_bits, unit(config, model)
+    return layout, clocks, layout.pack_model(model), quiet_bits
 
 
-def export(layout: Layout, divisor: int, boot: bytes = b"", quiet_bits: int = 1024) -> str:
-    """Verilog of a board top, without vendor cells; the module's name ends with ``_board``."""
+def export(layout: Layout, divisor: int, *rest: Any) -> str:
+    """Verilog of a board top, without vendor cells; the module's name ends with ``_board``.
+
+    Takes what `BoardTop` takes.
+    """
     units, config = Library(), layout.config
     module = f"{config.module_name}_board"
-    units.add(BoardTop, layout, divisor, boot, quiet_bits, module=module)
+    units.add(BoardTop, layout, divisor, *rest, module=module)
     return header(config) + tidy(text_of(units), units)

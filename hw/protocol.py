@@ -1,4 +1,4 @@
-"""The UART protocol in front of the streams of a network."""
+"""The UART protocol in front of the streams of a core."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from racewave.golden.layout import Layout
-from racewave.hw.executor import Executor, length_bits, network_ports
+from racewave.hw.executor import Executor, core_ports, length_bits
 from racewave.hw.frames import FrameReceiver, FrameSender
 from racewave.hw.hierarchy import Unit, place
 from racewave.hw.uart import UartReceiver, UartTransmitter
@@ -68,7 +68,7 @@ class FrameMemory(Unit):
 
 
 class Protocol(Unit):
-    """Answer frames on a UART by playing volleys on a network, loading and reading its weights.
+    """Answer frames on a UART by playing volleys on a core, loading and reading its weights.
 
     Half duplex: one frame, then its reply. After reset it waits until the line is quiet, then loads
     the boot rows. docs/uart.md describes the protocol, `racewave.golden.device` is its model.
@@ -90,8 +90,8 @@ class Protocol(Unit):
         The line.
     busy : Out(1)
         A frame is executed or answered, or the boot rows are loaded.
-    volleys, results, requests, replies, learn, reseed, waves, cycles
-        The network, see `Network`.
+    volleys, results, requests, replies, learn, reseed, report, waves, cycles
+        The core, see `Network`; `report` of folded cores only.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class Protocol(Unit):
         self.boot = bytes(2) + boot if boot else b""  # as the payload of a frame: address 0, rows
         self.quiet_bits = quiet_bits
         super().__init__(
-            {"rx": In(1, init=1), "tx": Out(1, init=1), "busy": Out(1), **network_ports(layout)}
+            {"rx": In(1, init=1), "tx": Out(1, init=1), "busy": Out(1), **core_ports(layout)}
         )
 
     def elaborate(self, platform):
@@ -128,7 +128,7 @@ class Protocol(Unit):
             memory.i_address.eq(receiver.o_address),
             memory.i_data.eq(receiver.o_data),
         ]
-        # Memory to network.
+        # Memory to core.
         m.d.comb += [
             executor.i_frame.eq(receiver.o_frame),
             executor.i_boot.eq(receiver.o_boot),
@@ -155,6 +155,8 @@ class Protocol(Unit):
             executor.waves.eq(self.waves),
             executor.cycles.eq(self.cycles),
         ]
+        if layout.streams.folded:
+            m.d.comb += self.report.eq(executor.report)
         # Reply to line.
         m.d.comb += [
             sender.i_reply.eq(executor.o_reply),

@@ -1,4 +1,4 @@
-"""A small network with everything that crosses the line, and what is sent to it."""
+"""Small networks with everything that crosses the line, and what is sent to them."""
 
 from __future__ import annotations
 
@@ -6,9 +6,16 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from racewave.golden.config import ColumnConfig, Config, InputConfig, LayerConfig, ReadoutConfig
-from racewave.golden.frames import STATUS_BYTES, Code, Command, encode
-from racewave.golden.layout import Layout, pack
+from racewave.golden.config import (
+    ColumnConfig,
+    Config,
+    HardwareConfig,
+    InputConfig,
+    LayerConfig,
+    ReadoutConfig,
+)
+from racewave.golden.frames import REPLY, STATUS_BYTES, Code, Command, encode
+from racewave.golden.layout import Layout
 from racewave.golden.model import Model
 
 CONFIG = Config(
@@ -19,6 +26,20 @@ CONFIG = Config(
     readout=ReadoutConfig(classes=3, bits=8),
 )
 LAYOUT = Layout(CONFIG)
+ENGINES = HardwareConfig(micro_architecture="folded", engines=2)
+# The same network folded; with a read-out that learns; two layers without read-out.
+FOLDED = Config(**{**dict(CONFIG), "name": "small-folded", "hardware": ENGINES})
+VOTER = Config(
+    **{**dict(FOLDED), "name": "small-voter"}
+    | {"readout": ReadoutConfig(kind="dual-voter", classes=3)}
+)
+LAYERS = Config(
+    name="small-layers",
+    input=InputConfig(image=(2, 4)),
+    layer=(LayerConfig(field=2, stride=2), LayerConfig(field=(1, 2), copies=2)),
+    column=ColumnConfig(p=8, q=3, theta=4, u_search=512),
+    hardware=ENGINES,
+)
 ALIEN = bytes(range(0x30, 0x5A))  # no byte of it begins a frame
 
 READ = encode(Command.READ, 5, bytes([1, 0, 0]))
@@ -44,7 +65,7 @@ BAD = {
     "part of a volley": (encode(Command.VOLLEYS, 5, bytes(7)), Code.LENGTH),
     "no flags": (encode(Command.CONTROL, 5), Code.LENGTH),
     "two flags": (encode(Command.CONTROL, 5, bytes(2)), Code.LENGTH),
-    "unknown flag": (encode(Command.CONTROL, 5, b"\x05"), Code.RANGE),
+    "unknown flag": (encode(Command.CONTROL, 5, b"\x09"), Code.RANGE),
     "write behind the end": (encode(Command.WRITE, 5, b"\x16\x00" + bytes(3)), Code.RANGE),
     "write over the end": (encode(Command.WRITE, 5, b"\x15\x00" + bytes(6)), Code.RANGE),
     "high address": (encode(Command.WRITE, 5, b"\x00\x80" + bytes(3)), Code.RANGE),
@@ -56,35 +77,48 @@ BAD = {
 }
 
 
-def model(seed: int = 1) -> Model:
+def model(seed: int = 1, config: Config = CONFIG) -> Model:
     """Random weights and read-out."""
     rng = np.random.default_rng(seed)
-    weights = rng.integers(0, 8, (2, 3, 8), np.uint8)
-    return Model(CONFIG, weights, rng.integers(-128, 128, (6, 3)).astype(np.int8))
+    weights = tuple(rng.integers(0, 8, stage.shape, np.uint8) for stage in config.stages)
+    readout = None
+    if config.readout is not None:
+        readout = rng.integers(-128, 128, (config.outputs, config.readout.classes)).astype(np.int8)
+        if config.readout.kind == "dual-voter":
+            readout = np.zeros((config.outputs, 3, config.readout.classes, 2), np.uint8)
+            known = list(config.readout_times)
+            readout[:, known] = rng.integers(0, 225, readout[:, known].shape)
+    return Model(config, weights, readout)
 
 
-def volleys(rng: np.random.Generator, waves: int) -> np.ndarray:
+def volleys(rng: np.random.Generator, waves: int, config: Config = CONFIG) -> np.ndarray:
     """Random volleys; a line spikes at 0 or never."""
-    return np.where(rng.random((waves, CONFIG.lines)) < 0.5, 0, 7).astype(np.uint8)
+    return np.where(rng.random((waves, config.lines)) < 0.5, 0, 7).astype(np.uint8)
 
 
-def request(rng: np.random.Generator, number: int) -> bytes:
+def volley_bytes(rng: np.random.Generator, waves: int, layout: Layout = LAYOUT) -> bytes:
+    """Random volleys as they cross the line, some with labels if the network learns from them."""
+    labels = rng.integers(-1, 3, waves) if layout.streams.label_bits else None
+    return layout.pack_volleys(volleys(rng, waves, layout.config), labels)
+
+
+def request(rng: np.random.Generator, number: int, layout: Layout = LAYOUT) -> bytes:
     """A random sound frame, now and then with a payload that must be refused."""
     wild = rng.random() < 0.15
     command = Command(rng.integers(1, 6))
     count = int(rng.integers(0, 4))
-    edge = LAYOUT.rows - count  # the last address for so many rows
+    edge = layout.rows - count  # the last address for so many rows
     address = edge + 1 if wild else int(rng.choice([edge, rng.integers(0, edge + 1)]))
     payload = b""
     if command == Command.WRITE:
-        rows = rng.integers(0, 256, count * LAYOUT.row_bytes, np.uint8).tobytes()
+        rows = rng.integers(0, 256, count * layout.row_bytes, np.uint8).tobytes()
         payload = address.to_bytes(2, "little") + rows
     elif command == Command.READ:
         payload = bytes([count]) + address.to_bytes(2, "little")
     elif command == Command.VOLLEYS:
-        payload = pack(volleys(rng, count), CONFIG.column.time_bits, LAYOUT.volley_bytes)
+        payload = volley_bytes(rng, count, layout)
     elif command == Command.CONTROL:
-        payload = bytes([rng.integers(0, 8 if wild else 4)])
+        payload = bytes([rng.integers(0, 16 if wild else 8 if layout.chooses else 4)])
     kind = rng.integers(4) if wild else None
     if kind == 0 and command != Command.VOLLEYS:
         payload += b"\0"
@@ -108,13 +142,13 @@ def damage(rng: np.random.Generator, frame: bytes) -> bytes:
     return frame[:3] + rng.bytes(2) + frame[5:]
 
 
-def scenario(seed: int, steps: int) -> Iterator[tuple[bytes, bool]]:
+def scenario(seed: int, steps: int, layout: Layout = LAYOUT) -> Iterator[tuple[bytes, bool]]:
     """Seeded random chunks for a line, each with whether it falls quiet afterwards."""
     rng = np.random.default_rng(seed)
     number = 0
     for _ in range(steps):
         number = (number + int(rng.random() < 0.95)) & 0xFF
-        frame = request(rng, number)
+        frame = request(rng, number, layout)
         spoilt = rng.random() < 0.4
         yield damage(rng, frame) if spoilt else frame, bool(rng.random() < (0.8 if spoilt else 0.2))
 
@@ -125,3 +159,13 @@ def without_cycles(reply: bytes) -> bytes:
     if reply[1:2] == bytes([status]) and len(reply) >= STATUS_BYTES + 7:
         return reply[:19] + reply[25:]
     return reply
+
+
+def in_order(reply: bytes, layout: Layout, report: bool) -> bytes:
+    """A reply with the columns of each result in order: folded hardware may mix them."""
+    if reply[1:2] != bytes([Command.VOLLEYS | REPLY]) or not (layout.streams.folded and report):
+        return reply
+    times, classes = layout.unpack_results(reply[5:-2])
+    assert times is not None
+    payload = layout.pack_results(times, classes)
+    return encode(reply[1], reply[2], payload) if len(payload) == len(reply) - 7 else reply

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from boards import BAD, CONFIG, LAYOUT, READ, model, scenario, volleys
+from boards import BAD, CONFIG, FOLDED, LAYERS, LAYOUT, READ, VOTER, model, scenario, volleys
 from mutants import mutated
 from numpy.testing import assert_array_equal
 
@@ -16,7 +16,7 @@ from racewave.golden.device import Device
 from racewave.golden.errors import BadInput
 from racewave.golden.frames import Code, Command, decode, encode, missing
 from racewave.golden.host import Host, Refused
-from racewave.golden.layout import Layout, pack, unpack
+from racewave.golden.layout import Layout
 
 
 def crc_by_bits(data: bytes) -> int:
@@ -94,11 +94,16 @@ def test_page_shows_what_is_sent():
 
 def test_layouts():
     cvt = Layout(presets.load("cmu-cvt"))
-    assert (cvt.volley_bytes, cvt.result_bytes, cvt.row_bytes) == (12, 5, 5)
+    assert (cvt.volley_bytes, cvt.result_bytes(), cvt.row_bytes) == (12, 5, 5)
     assert (cvt.rows, cvt.buffer, cvt.volleys_max, cvt.rows_max) == (32, 512, 42, 102)
     digits = Layout(presets.load("digits"))
-    assert (digits.volley_bits, digits.result_bits, digits.row_bits) == (384, 148, 80)
-    assert (digits.weight_rows, digits.rows) == (128, 176)
+    assert (digits.beat_bytes, digits.times_bits, digits.streams.row_bits) == (48, 148, 80)
+    assert (digits.streams.weight_rows, digits.rows) == (128, 176)
+    # Folded: 2 beats of 8 codes; 2 columns of 3 codes and a column number, then a class.
+    folded, voter, layers = Layout(FOLDED), Layout(VOTER), Layout(LAYERS)
+    assert (folded.volley_bytes, folded.result_bytes(), folded.result_bytes(False)) == (6, 5, 1)
+    assert (voter.volley_bytes, voter.result_bytes(), voter.result_bytes(False)) == (8, 5, 1)
+    assert (layers.volley_bytes, layers.result_bytes(), layers.chooses) == (6, 4, False)
     assert Layout(presets.load("mnist-49")).buffer == 1024  # a volley is 588 bytes
     wide = Config(column=ColumnConfig(p=1, q=4096, theta=1))
     long = Config(column=ColumnConfig(p=65_536, q=1, theta=1, t_in=32))
@@ -110,24 +115,66 @@ def test_layouts():
         Layout(wide)
 
 
-def test_packing_comes_back():
-    rng = np.random.default_rng(2)
-    for bits in (1, 3, 7, 8, 9):
-        for count in (1, 5, 16):
-            items = rng.integers(0, 1 << bits, (4, count))
-            size = -(-bits * count // 8)
-            assert_array_equal(unpack(pack(items, bits, size), bits, size, count), items)
-    weights = rng.integers(0, 8, (2, 3, 8))
-    assert_array_equal(LAYOUT.unpack_weights(LAYOUT.pack_weights(weights)), weights)
-    assert LAYOUT.pack_weights(weights)[:3] == bytes(
-        [*(int(weights[0, :, 0] @ [1, 8, 64]).to_bytes(2, "little")), 0]
-    )
+@pytest.mark.parametrize("config", [CONFIG, FOLDED, VOTER, LAYERS], ids=lambda c: c.name)
+def test_packing_comes_back(config):
+    rng, layout = np.random.default_rng(2), Layout(config)
+    labels = rng.integers(-1, 3, 20)
+    times = volleys(rng, 20, config)
+    payload = layout.pack_volleys(times, labels)
+    assert len(payload) == 20 * layout.volley_bytes
+    found = layout.unpack_volleys(payload)
+    assert_array_equal(found[0], times)
+    if config is VOTER:
+        assert_array_equal(found[1], labels)
+    else:
+        assert found[1] is None
+    out = rng.integers(0, config.finals[0].column.steps, (20, config.outputs))
+    classes = rng.integers(0, 3, 20) if config.readout else None
+    for report in {True, not layout.chooses}:
+        data = layout.pack_results(out, classes, report)
+        assert len(data) == 20 * layout.result_bytes(report)
+        got_times, got_classes = layout.unpack_results(data, report)
+        if report:
+            assert_array_equal(got_times, out)
+        if classes is not None:
+            assert_array_equal(got_classes, classes)
+    whole = model(3, config)
+    rows = layout.unpack_rows(layout.pack_model(whole))
+    for weights, wanted in zip(layout.streams.layers_of(rows), whole.layers, strict=True):
+        assert_array_equal(weights, wanted)
+    if config.readout is not None:
+        table = layout.streams.readout_of(rows[layout.streams.weight_rows :])
+        assert_array_equal(table, whole.readout)
+
+
+def test_bytes_on_the_line():
+    """What docs/uart.md says of packing, by hand."""
+    weights = model().weights
+    first = int(weights[0, :, 0] @ [1, 8, 64])
+    assert LAYOUT.pack_model(model())[:3] == bytes([first & 0xFF, first >> 8, 0])
+    # A beat: 8 codes of 3 bits, label 2 and "known" above.
+    beat = int("110" + "111000" * 4, 2).to_bytes(4, "little")
+    assert Layout(VOTER).pack_volleys(np.array([[0, 7] * 8]), np.array([2])) == 2 * beat
+    # Two beats of times: 3 codes of 3 bits, the column's number above; then the class.
+    out = np.array([[1, 2, 3, 7, 6, 5]])
+    columns = [1 | 2 << 3 | 3 << 6 | 0 << 9, 7 | 6 << 3 | 5 << 6 | 1 << 9]
+    wanted = b"".join(word.to_bytes(2, "little") for word in columns) + b"\2"
+    assert Layout(FOLDED).pack_results(out, np.array([2])) == wanted
+    assert Layout(FOLDED).pack_results(out, np.array([2]), report=False) == b"\2"
+
+
+def test_columns_come_in_any_order_but_once():
+    layout, out = Layout(FOLDED), np.array([[1, 2, 3, 7, 6, 5]])
+    one, two, label = (layout.pack_results(out, np.array([2]))[n : n + 2] for n in (0, 2, 4))
+    assert_array_equal(layout.unpack_results(two + one + label)[0], out)
+    with pytest.raises(ValueError, match="every column must send its times once"):
+        layout.unpack_results(two + two + label)
 
 
 def inside(device: Device) -> tuple:
     """Everything of a device that a frame could change."""
-    state = (device.weights.tobytes(), device._readout.tobytes(), device._state)
-    return (*state, device._learn, device.waves)
+    state = (device._rows.tobytes(), device._states)
+    return (*state, device._learn, device.reports, device.waves)
 
 
 @pytest.mark.parametrize("name", BAD)
@@ -188,18 +235,44 @@ def host_of(device: Device, seed: int = 0, loss: float = 0.0) -> Host:
     return Host(device.layout.config, exchange)
 
 
+@pytest.mark.parametrize("config", [CONFIG, FOLDED, VOTER, LAYERS], ids=lambda c: c.name)
 @pytest.mark.parametrize("loss", [0, 0.1])
 @pytest.mark.parametrize("learn", [False, True])
-def test_host_runs_a_model_like_golden(learn, loss):
-    wave_volleys = volleys(np.random.default_rng(3), 300)
-    host = host_of(Device(model(7)), seed=4, loss=loss)
-    found = host.run(model(), wave_volleys, learn)
-    expected = network.run(model(), wave_volleys, learn, form="reference")
+def test_host_runs_a_model_like_golden(learn, loss, config):
+    rng = np.random.default_rng(3)
+    waves, labels = volleys(rng, 300, config), rng.integers(-1, 3, 300) if config is VOTER else None
+    host = host_of(Device(model(7, config)), seed=4, loss=loss)
+    found = host.run(model(1, config), waves, learn, labels)
+    expected = network.run(model(1, config), waves, learn, "reference", labels)
     assert_array_equal(found.times, expected.times)
-    assert_array_equal(found.weights, expected.weights)
-    assert_array_equal(found.classes, expected.classes)
+    for weights, wanted in zip(found.layers, expected.layers, strict=True):
+        assert_array_equal(weights, wanted)
+    if config.readout is None:
+        assert found.classes is None
+    else:
+        assert_array_equal(found.classes, expected.classes)
+    if config is VOTER:
+        assert_array_equal(found.readout, expected.readout)
     assert host.status().waves == 300
     assert host.status().learn == learn
+
+
+def test_times_are_reported_on_demand():
+    host = host_of(Device(model(7, FOLDED)))
+    waves = volleys(np.random.default_rng(5), 20)
+    expected = network.run(model(7, FOLDED), waves)
+    assert not host.status().report
+    times, classes = host.play(waves)
+    assert times is None
+    assert_array_equal(classes, expected.classes)
+    host.control(report=True)
+    assert host.status().report
+    times, classes = host.play(waves)
+    assert_array_equal(times, expected.times)
+    assert_array_equal(classes, expected.classes)
+    # A host that comes later learns from the status what results hold.
+    assert host.status().report
+    assert host_of(Device(model())).status().report  # spatial hardware cannot leave them out
 
 
 def test_host_finds_its_number_and_its_board():
@@ -224,9 +297,12 @@ def test_host_gives_up_and_says_why():
 
 def test_rows_of_the_readout():
     host = host_of(Device(model(7)))
-    host.write_readout(model().readout)
-    assert host.read_rows(16, 6) == LAYOUT.pack_readout(model().readout)
-    assert_array_equal(host.read_weights(), model(7).weights)
+    other = LAYOUT.pack_model(model())[16 * LAYOUT.row_bytes :]
+    host.write_rows(16, other)
+    assert host.read_rows(16, 6) == other
+    assert_array_equal(host.read_readout(), model().readout)
+    (weights,) = host.read_layers()
+    assert_array_equal(weights, model(7).weights)
 
 
 def play(module, seed, steps=300):

@@ -10,9 +10,11 @@ from boards import (
     LAYOUT,
     READ,
     damage,
+    in_order,
     model,
     request,
     scenario,
+    volley_bytes,
     volleys,
     without_cycles,
 )
@@ -25,7 +27,6 @@ from racewave.golden.device import Device
 from racewave.golden.errors import BadInput
 from racewave.golden.frames import ERROR, Command, encode, missing
 from racewave.golden.host import Host
-from racewave.golden.layout import pack
 from racewave.golden.model import Model, initial
 from racewave.hw import board_top, executor, frames, protocol, uart
 from racewave.hw.latency import wave_cycles
@@ -40,8 +41,8 @@ BOOT = QUIET + 2_000
 
 def verilog(of: Model) -> tuple[str, str]:
     """A board that starts with a model, and the name of its module."""
-    layout, _, boot, _ = board_top.parameters(of, 12e6)
-    text = board_top.export(layout, DIVISOR, boot, QUIET_BITS)
+    layout, _, boot, _, *rows = board_top.parameters(of, 12e6)
+    text = board_top.export(layout, DIVISOR, boot, QUIET_BITS, *rows)
     return text, f"{of.config.module_name}_board"
 
 
@@ -68,7 +69,9 @@ class Bench:
         expected = self.device.receive(data, answering) if isinstance(data, bytes) else b""
         expected += self.device.quiet() if quiet else b""
         heard = self.line.play(data, len(expected), QUIET if quiet else 0)
-        assert without_cycles(heard).hex() == without_cycles(expected).hex()
+        layout, report = self.device.layout, self.device.reports
+        heard_in_order = in_order(without_cycles(heard), layout, report)
+        assert heard_in_order.hex() == without_cycles(expected).hex()
         return heard
 
     def play(self, steps) -> None:
@@ -102,8 +105,8 @@ def test_boot_rows_are_there_after_power_up():
     with Bench(model(), power_up=True) as board:
         assert board.line.play(b"", pause=BOOT) == b""
         host = Host(CONFIG, board.exchange)
-        assert_array_equal(host.read_weights(), model().weights)
-        assert host.read_rows(LAYOUT.weight_rows, 6) == LAYOUT.pack_readout(model().readout)
+        assert_array_equal(host.read_layers()[0], model().weights)
+        assert_array_equal(host.read_readout(), model().readout)
 
 
 def test_bytes_before_the_first_silence_are_ignored(shared):
@@ -147,8 +150,7 @@ def test_freeze_ends_learning(bench):
 
 
 def request_volleys(rng, number: int, waves: int) -> bytes:
-    payload = pack(volleys(rng, waves), CONFIG.column.time_bits, LAYOUT.volley_bytes)
-    return encode(Command.VOLLEYS, number, payload)
+    return encode(Command.VOLLEYS, number, volley_bytes(rng, waves))
 
 
 def test_longest_frames(bench):
