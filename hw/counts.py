@@ -23,8 +23,8 @@ def count_bits(column: ColumnConfig) -> int:
 class Counts(Unit):
     """For each neuron of a column and each step, the sum of what the synapses add in that step.
 
-    A row of weights per clock: a ramp adds 1 in the w steps from its spike on, a step adds w in one.
-    Latency 2 clocks; the sums stay until the next column's first row arrives there.
+    A row of weights per clock: a ramp adds 1 in the w steps from its spike on, a step adds w in
+    one. Latency 2 clocks; the sums stay until the next column's first row arrives there.
 
     Parameters
     ----------

@@ -6,7 +6,7 @@ from amaranth.lib.data import StructLayout
 from amaranth.lib.wiring import In, Out
 
 from racewave.golden.stage import Stage
-from racewave.hw.counts import Counts, count_bits
+from racewave.hw.counts import Counts
 from racewave.hw.decide import Decide
 from racewave.hw.hierarchy import Unit, place
 from racewave.hw.scan import Scan, bits_for, code_bits

@@ -1,4 +1,4 @@
-"""A folded layer: N engines, each with its slice of the columns, of the weights and the read-out."""
+"""A folded layer: N engines, each with its slice of columns, weights and read-out."""
 
 import operator
 

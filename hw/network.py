@@ -1,99 +1,20 @@
-"""The core: volleys in, results out, weights through a stream of their own."""
+"""The spatial core: volleys in, results out, weights through a stream of their own."""
 
 import operator
-from collections.abc import Callable
-from dataclasses import dataclass
 
-import numpy as np
-from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 
 from racewave.golden.config import Config
+from racewave.golden.streams import Streams
 from racewave.hw.control import Control
 from racewave.hw.hierarchy import Unit, place
 from racewave.hw.layer import Layer
+from racewave.hw.merge import balanced
 from racewave.hw.readout import Readout
 
-__all__ = ["Network", "Widths"]
-
-
-@dataclass(frozen=True)
-class Widths:
-    """Sizes of the core's streams, derived from a config.
-
-    Attributes
-    ----------
-    volley_bits, times_bits, class_bits, result_bits : int
-        Payload of a volley; times, class (0 without read-out) and whole payload of a result.
-    ring_rows, readout_rows, rows : int
-        Addresses 0..ring_rows-1 are rows of synapse weights (column * p + line), the
-        `readout_rows` after them rows of the read-out (column * q + neuron).
-    ring_bits, readout_bits, row_bits : int
-        Bits of such rows and of the widest.
-    address_bits, request_bits : int
-        Address of a weight request; its whole payload {write, address, row}.
-    """
-
-    volley_bits: int
-    times_bits: int
-    class_bits: int
-    ring_rows: int
-    readout_rows: int
-    ring_bits: int
-    readout_bits: int
-
-    @classmethod
-    def of(cls, config: Config) -> "Widths":
-        """Widths of a network."""
-        column, readout = config.column, config.readout
-        return cls(
-            volley_bits=config.lines * column.time_bits,
-            times_bits=config.outputs * column.time_bits,
-            class_bits=(readout.classes - 1).bit_length() if readout else 0,
-            ring_rows=config.columns * column.p,
-            readout_rows=config.outputs if readout else 0,
-            ring_bits=column.q * column.w_bits,
-            readout_bits=readout.classes * readout.bits if readout else 0,
-        )
-
-    @property
-    def result_bits(self) -> int:
-        return self.times_bits + self.class_bits
-
-    @property
-    def rows(self) -> int:
-        return self.ring_rows + self.readout_rows
-
-    @property
-    def row_bits(self) -> int:
-        return max(self.ring_bits, self.readout_bits)
-
-    @property
-    def address_bits(self) -> int:
-        return max(1, (self.rows - 1).bit_length())
-
-    @property
-    def request_bits(self) -> int:
-        return 1 + self.address_bits + self.row_bits
-
-
-def balanced(operation: Callable[[Value, Value], Value], values: list[Value]) -> Value:
-    """Reduce values in a tree, not in a chain."""
-    while len(values) > 1:
-        pairs = [operation(a, b) for a, b in zip(values[::2], values[1::2], strict=False)]
-        values = pairs + values[2 * len(pairs) :]
-    return values[0]
-
-
-def pack_readout(readout: np.ndarray | None, bits: int) -> tuple[int, ...]:
-    """Rows of a read-out (outputs x classes, signed) as words, class 0 in the low bits."""
-    if readout is None:
-        return ()
-    mask = (1 << bits) - 1
-    return tuple(
-        sum((int(value) & mask) << (n * bits) for n, value in enumerate(row)) for row in readout
-    )
+__all__ = ["Network"]
 
 
 class Network(Unit):
@@ -111,7 +32,7 @@ class Network(Unit):
     config : Config
         The network.
     readout : tuple[int, ...]
-        Rows of the read-out at power-up, see `pack_readout`.
+        Rows of the read-out at power-up, class 0 in the low bits.
 
     Members
     -------
@@ -141,13 +62,13 @@ class Network(Unit):
     def __init__(self, config: Config, readout: tuple[int, ...] = ()):
         self.config = config
         self.readout = readout
-        self.widths = widths = Widths.of(config)
+        self.streams = streams = Streams(config)
         super().__init__(
             {
-                "volleys": In(stream.Signature(widths.volley_bits)),
-                "results": Out(stream.Signature(widths.result_bits)),
-                "requests": In(stream.Signature(widths.request_bits)),
-                "replies": Out(stream.Signature(widths.row_bits)),
+                "volleys": In(stream.Signature(streams.volley_bits)),
+                "results": Out(stream.Signature(streams.result_bits)),
+                "requests": In(stream.Signature(streams.request_bits)),
+                "replies": Out(stream.Signature(streams.row_bits)),
                 "start": In(1),
                 "learn": In(1),
                 "reseed": In(1),
@@ -237,11 +158,12 @@ class Network(Unit):
 
     def _access(self, m: Module, layer, control, readout) -> None:
         """Weight requests: turn the rings until the row is at the door."""
-        column, widths = self.config.column, self.widths
+        column, streams = self.config.column, self.streams
+        row_bits = column.q * column.w_bits
         columns = self.config.columns
 
-        row = self.requests.payload[: widths.row_bits]
-        address = self.requests.payload[widths.row_bits : -1]
+        row = self.requests.payload[: streams.row_bits]
+        address = self.requests.payload[streams.row_bits : -1]
         write = self.requests.payload[-1]
 
         # Which synapse is at the door. Like the rings, not reset: a reset may come at any turn.
@@ -257,11 +179,11 @@ class Network(Unit):
 
         # Column c has the row at its door if address == c * p + turn.
         at_door = Signal(columns)
-        rest = Signal(range(-column.p, 1 << widths.address_bits))
+        rest = Signal(range(-column.p, 1 << streams.address_bits))
         m.d.comb += rest.eq(address - turn)
         m.d.comb += [at_door[c].eq(rest == c * column.p) for c in range(columns)]
         in_rings = Signal()
-        m.d.comb += in_rings.eq(address < widths.ring_rows)
+        m.d.comb += in_rings.eq(address < streams.weight_rows)
 
         may = Signal()  # no wave is under way, and a reply would have room
         m.d.comb += may.eq(
@@ -269,8 +191,8 @@ class Network(Unit):
         )
         done = Signal()
         fetched = Signal()  # the read-out memory shows the row
-        words = Signal(widths.ring_bits)
-        selected = [layer.words.word_select(c, widths.ring_bits) for c in range(columns)]
+        words = Signal(row_bits)
+        selected = [layer.words.word_select(c, row_bits) for c in range(columns)]
         if columns > 1:
             selected = [Mux(at_door[c], word, 0) for c, word in enumerate(selected)]
         m.d.comb += words.eq(balanced(operator.or_, selected))
@@ -281,7 +203,7 @@ class Network(Unit):
         with m.If(may):
             with m.If(in_rings):
                 m.d.comb += [turning.eq(1), done.eq(at_door.any())]
-            with m.Elif(address < widths.rows):
+            with m.Elif(address < streams.rows):
                 if readout is not None:
                     m.d.comb += done.eq(write | fetched)
             with m.Else():
@@ -296,12 +218,12 @@ class Network(Unit):
 
         if readout is not None:
             m.d.comb += [
-                readout.address.eq(address - widths.ring_rows),
+                readout.address.eq(address - streams.weight_rows),
                 readout.row_in.eq(row),
-                readout.write.eq(done & write & ~in_rings & (address < widths.rows)),
+                readout.write.eq(done & write & ~in_rings & (address < streams.rows)),
             ]
-            m.d.sync += fetched.eq(may & ~write & ~in_rings & (address < widths.rows) & ~fetched)
-            with m.If(done & ~write & ~in_rings & (address < widths.rows)):
+            m.d.sync += fetched.eq(may & ~write & ~in_rings & (address < streams.rows) & ~fetched)
+            with m.If(done & ~write & ~in_rings & (address < streams.rows)):
                 m.d.sync += self.replies.payload.eq(readout.row)
 
         m.d.comb += control.go.eq(

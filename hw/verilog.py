@@ -12,8 +12,11 @@ from amaranth.hdl import Value
 from amaranth.hdl._ir import PortDirection
 
 from racewave.golden.config import Config
+from racewave.golden.model import Model
+from racewave.golden.streams import Streams, to_digits
+from racewave.hw.folded import Folded
 from racewave.hw.hierarchy import Library
-from racewave.hw.network import Network, pack_readout
+from racewave.hw.network import Network
 from racewave.hw.pretty import pretty
 
 __all__ = ["export", "plain", "rtlil", "run_yosys"]
@@ -26,7 +29,7 @@ STREAMS = {
 }
 
 
-def core_ports(core: Network) -> dict[str, tuple[Value, PortDirection]]:
+def core_ports(core: Network | Folded) -> dict[str, tuple[Value, PortDirection]]:
     """Ports of the exported core: streams with AXI4-Stream names, plain signals as they are."""
     i, o = PortDirection.Input, PortDirection.Output
     ports = {}
@@ -36,22 +39,49 @@ def core_ports(core: Network) -> dict[str, tuple[Value, PortDirection]]:
         ports[f"{name}_tdata"] = (Value.cast(port.payload), to_core)
         ports[f"{name}_tvalid"] = (port.valid, to_core)
         ports[f"{name}_tready"] = (port.ready, from_core)
-    ports |= {name: (getattr(core, name), i) for name in ("start", "learn", "reseed")}
+    inputs = ("start", "learn", *(["report"] if isinstance(core, Folded) else []), "reseed")
+    ports |= {name: (getattr(core, name), i) for name in inputs}
     ports |= {name: (getattr(core, name), o) for name in ("busy", "cycles", "waves")}
     return ports
 
 
-def library(config: Config, readout: np.ndarray | None = None) -> Library:
+def library(config: Config, model: Model | None = None) -> Library:
     """Convert every unit of a core once."""
     units = Library()
-    rows = pack_readout(readout, config.readout.bits) if config.readout else ()
-    units.add(Network, config, rows, module=config.module_name, ports=core_ports)
+    units.add(*unit(config, model), module=config.module_name, ports=core_ports)
     return units
 
 
-def rtlil(config: Config, readout: np.ndarray | None = None) -> str:
+def unit(config: Config, model: Model | None = None) -> tuple:
+    """Class of a config's core, and what it takes.
+
+    Parameters
+    ----------
+    config
+        The network.
+    model
+        What the memories hold at power-up: the read-out, and the weights of folded hardware. The
+        weights of spatial hardware sit in registers, 0 at power-up.
+    """
+    streams = Streams(config)
+    tables = list(streams.tables(model)) if model is not None else []
+    packed = [pack_rows(codes, block.bits) for block, codes in tables]
+    weights, readout = tuple(packed[: len(config.stages)]), tuple(packed[len(config.stages) :])
+    if not streams.folded:
+        return (Network, config, *readout)
+    return (Folded, config, weights, *readout)
+
+
+def pack_rows(codes: np.ndarray, bits: int) -> tuple[int, ...]:
+    """Rows of unsigned codes as words, item 0 in the low bits."""
+    digits = to_digits(codes, bits, bits * codes.shape[1])
+    octets = np.packbits(digits, axis=1, bitorder="little")
+    return tuple(int.from_bytes(row.tobytes(), "little") for row in octets)
+
+
+def rtlil(config: Config, model: Model | None = None) -> str:
     """Text of a core in yosys' own language, units before their users."""
-    return "".join(entry.rtlil for entry in reversed(library(config, readout).entries.values()))
+    return "".join(entry.rtlil for entry in reversed(library(config, model).entries.values()))
 
 
 def run_yosys(script: str, files: dict[str, str], output: str) -> str:
@@ -93,20 +123,20 @@ def text_of(units: Library) -> str:
     return run_yosys(SCRIPT, {"core.il": source}, "core.v")
 
 
-def plain(config: Config, readout: np.ndarray | None = None) -> str:
+def plain(config: Config, model: Model | None = None) -> str:
     """Verilog of a core as yosys writes it; `export` gives the same circuit to read."""
-    return text_of(library(config, readout))
+    return text_of(library(config, model))
 
 
-def export(config: Config, readout: np.ndarray | None = None) -> str:
+def export(config: Config, model: Model | None = None) -> str:
     """Verilog of a core.
 
     Parameters
     ----------
     config
         The network.
-    readout
-        Read-out at power-up (outputs x classes, signed), if the config has one; else all 0.
+    model
+        What the memories hold at power-up, see `unit`; else all 0.
 
     Returns
     -------
@@ -114,7 +144,7 @@ def export(config: Config, readout: np.ndarray | None = None) -> str:
         One file; the top module is called ``config.module_name``. The same to the byte for the same
         arguments and versions.
     """
-    units = library(config, readout)
+    units = library(config, model)
     return header(config) + tidy(text_of(units), units)
 
 

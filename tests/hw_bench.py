@@ -9,7 +9,9 @@ import numpy as np
 from amaranth.sim import Simulator
 
 from racewave.golden.config import Config
-from racewave.hw.network import Network, Widths, pack_readout
+from racewave.golden.streams import Streams
+from racewave.hw.network import Network
+from racewave.hw.verilog import pack_rows
 
 WATCHDOG = 400_000  # steps of the simulator
 
@@ -71,8 +73,8 @@ class Player:
         await self.send(ctx, self.core.volleys, pack(volley, self.core.config.column.time_bits))
 
     async def request(self, ctx, address: int, row: int = 0, write: bool = False) -> None:
-        widths = self.core.widths
-        word = row | address << widths.row_bits | write << (widths.request_bits - 1)
+        streams = self.core.streams
+        word = row | address << streams.row_bits | write << (streams.request_bits - 1)
         await self.send(ctx, self.core.requests, word)
 
     async def read(self, ctx, address: int) -> int:
@@ -106,9 +108,11 @@ def play_orders(
 
     Volleys are sent, results taken and requests made by three independent hosts.
     """
-    rows = pack_readout(readout, config.readout.bits) if config.readout else ()
+    rows = () if readout is None else pack_rows(
+        readout.astype(np.int64) & ((1 << config.readout.bits) - 1), config.readout.bits
+    )
     core = network(config, rows)
-    widths, column = Widths.of(config), config.column
+    streams, column = Streams(config), config.column
     done, playing = [], []
 
     async def bench(ctx):
@@ -124,7 +128,7 @@ def play_orders(
                 stamps.append(ctx.get(core.cycles) - ctx.get(core.busy))
             ctx.set(core.start, 0)
             times = [unpack(word, config.outputs, column.time_bits) for word in words]
-            classes = [word >> widths.times_bits for word in words]
+            classes = [word >> streams.times_bits for word in words]
             final = await host.read_back(ctx)
             done.append((np.array(times), final, np.array(classes), np.diff(stamps)))
 

@@ -8,6 +8,7 @@ from mutants import mutated
 
 from racewave.golden import column as golden
 from racewave.golden.config import ColumnConfig, Config, HardwareConfig, from_dict
+from racewave.golden.streams import Streams
 from racewave.hw import latency, network
 from racewave.hw.latency import wave_cycles
 
@@ -67,7 +68,7 @@ def test_requests_are_refused_during_a_wave():
         await ctx.tick()
         assert ctx.get(core.busy)
         # A write to every neuron: were it let in, the wave would see other weights.
-        ctx.set(core.requests.payload, 1 << (core.widths.request_bits - 1))
+        ctx.set(core.requests.payload, 1 << (core.streams.request_bits - 1))
         ctx.set(core.requests.valid, 1)
         while ctx.get(core.busy):
             assert not ctx.get(core.requests.ready)
@@ -90,7 +91,7 @@ def test_a_volley_waits_for_requests():
         ctx.set(core.start, 1)
         ctx.set(core.volleys.payload, pack(VOLLEY, COLUMN.time_bits))
         ctx.set(core.volleys.valid, 1)
-        ctx.set(core.requests.payload, 1 << core.widths.row_bits)
+        ctx.set(core.requests.payload, 1 << core.streams.row_bits)
         ctx.set(core.requests.valid, 1)
         for _ in range(20):  # nobody takes the second reply: the second request keeps waiting
             assert not ctx.get(core.busy)
@@ -165,13 +166,13 @@ def test_learn_is_sampled_when_a_wave_begins():
 def test_rows_of_rings_and_read_out_in_a_row():
     """Requests without a pause between them, each kind after each."""
     config = from_dict(IMAGE | {"readout": {"classes": 3, "bits": 4}})
-    widths = network.Widths.of(config)
+    streams, bits = Streams(config), config.column.q * config.column.w_bits
     rng = np.random.default_rng(0)
     rows = [
-        int(rng.integers(0, 1 << (widths.ring_bits if r < widths.ring_rows else 12)))
-        for r in range(widths.rows)
+        int(rng.integers(0, 1 << (bits if r < streams.weight_rows else 12)))
+        for r in range(streams.rows)
     ]
-    order = [int(r) for r in rng.integers(0, widths.rows, 60)]
+    order = [int(r) for r in rng.integers(0, streams.rows, 60)]
     replies = []
 
     async def bench(ctx, core, host):
@@ -180,7 +181,7 @@ def test_rows_of_rings_and_read_out_in_a_row():
         ctx.set(core.replies.ready, 1)
         ctx.set(core.requests.valid, 1)
         for r in order:
-            ctx.set(core.requests.payload, r << widths.row_bits)
+            ctx.set(core.requests.payload, r << streams.row_bits)
             ready = 0
             while not ready:
                 ready = ctx.get(core.requests.ready)
@@ -320,7 +321,7 @@ def test_consecutive_rows_take_one_clock_each():
         ctx.set(core.requests.valid, 1)
         ctx.set(core.replies.ready, 1)
         for n in range(18):
-            ctx.set(core.requests.payload, n % 9 << core.widths.row_bits)
+            ctx.set(core.requests.payload, n % 9 << core.streams.row_bits)
             assert ctx.get(core.requests.ready)
             await ctx.tick()
 
@@ -333,11 +334,14 @@ PLANTED = {
         "self.requests.valid",
     ),
     test_a_volley_waits_for_requests: ("& ~self.requests.valid\n            & (turn", "& (turn"),
-    test_address_beyond_the_rows: ("address < widths.ring_rows", "address <= widths.ring_rows"),
+    test_address_beyond_the_rows: (
+        "address < streams.weight_rows",
+        "address <= streams.weight_rows",
+    ),
     test_weights_survive_and_read_back_in_any_order: ("column.p - 1, 0", "column.p, 0"),
     test_results_stay_until_taken: ("& (~self.results.valid | self.results.ready)", ""),
     test_rows_of_rings_and_read_out_in_a_row: (
-        "& ~in_rings & (address < widths.rows) & ~fetched",
+        "& ~in_rings & (address < streams.rows) & ~fetched",
         "& ~fetched",
     ),
     test_no_wave_without_start: ("self.start\n            & self", "self"),

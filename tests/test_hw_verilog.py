@@ -4,7 +4,9 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from amaranth.hdl import Fragment
 from mutants import mutated
@@ -12,6 +14,7 @@ from mutants import mutated
 from racewave.golden import config as configs
 from racewave.golden import presets
 from racewave.golden.config import ColumnConfig, Config
+from racewave.golden.model import initial
 from racewave.hw import hierarchy, verilog
 from racewave.hw.hierarchy import Library
 from racewave.hw.network import Network
@@ -96,7 +99,9 @@ def test_readout_rows_are_in_the_file():
         "layer": [{"field": 1, "stride": 1}],
         "readout": {"classes": 2, "bits": 4},
     }
-    text = verilog.export(configs.from_dict(data), [[-1, 5]])
+    config = configs.from_dict(data)
+    model = replace(initial(config), readout=np.full((config.outputs, 2), [-1, 5]))
+    text = verilog.export(config, model)
     assert "8'h5f" in text
 
 
