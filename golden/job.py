@@ -7,17 +7,18 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from racewave.golden import archive, encoders, fast, network
+from racewave.golden import archive, encoders, fits, network, weights
 from racewave.golden.config import Config
 from racewave.golden.data import Dataset
 from racewave.golden.errors import BadInput
-from racewave.golden.model import Model, initial
+from racewave.golden.fits import Fit
+from racewave.golden.model import Model, initial, states_in
+from racewave.golden.volleys import check_times
 
-__all__ = ["Job", "Progress", "checkpoint_path", "shift", "silent"]
+__all__ = ["Job", "Progress", "checkpoint_path", "silent"]
 
 BLOCK = 1_000  # waves between two looks at the stop limit
 SAVE_EVERY = 5_000  # waves between two checkpoints of the columns
@@ -66,7 +67,7 @@ class Job:
         self.limit = limit
         self.model = initial(config)
         self.waves = 0
-        self.fit: Any = None
+        self.fit: Fit | None = None
         self.fit_arrays: dict[str, np.ndarray] = {}
         self.checkpoint = checkpoint_path(out) if out else Path()
         self.keeps = out is not None
@@ -78,7 +79,7 @@ class Job:
         """Show the columns their images; False if the stop limit came first."""
         config, train = self.config, self.config.train
         total = train.images * train.passes
-        fields, saved = config.field_lines(), self.waves
+        saved = self.waves
         while self.waves < total:
             if self.limit is not None and self.waves >= self.limit:
                 self.write()
@@ -89,10 +90,11 @@ class Job:
                 count = min(count, self.limit - self.waves)
             shown = self._order(turn)[at : at + count]
             volleys = encoders.encode(self.dataset.train_images[shown], config, self.waves)
-            _, weights, state = fast.run_layer(
-                volleys, self.model.weights, fields, config.column, True, self.model.lfsr_state
+            volleys = check_times(volleys, config)
+            _, layers, states = network.play(
+                self.model, volleys, learn=True, states=self.model.lfsr_states
             )
-            self.model = replace(self.model, weights=weights, lfsr_state=state)
+            self.model = replace(self.model, layers=layers, lfsr_states=states)
             self.waves += count
             if self.waves - saved >= SAVE_EVERY:
                 self.write()
@@ -101,31 +103,22 @@ class Job:
         return True
 
     def fit_readout(self, stage: str = "read-out") -> bool:
-        """Fit the read-out to the winners; False if the stop limit came first."""
-        config, train = self.config, self.config.train
-        if config.readout is None:
+        """Train the read-out with labels; False if the stop limit came first."""
+        if self.config.readout is None:
             return True
-        from racewave.golden.regression import WinnerFit, quantise
-
         images, labels = self.labelled
-        self.fit = WinnerFit(config.outputs, self.classes, train)
+        self.fit = fit = fits.start(self.model)
         if self.fit_arrays:
-            self.fit.restore(self.fit_arrays)
-        slots = np.zeros(0, np.int32)
-        while self.fit.epoch < train.epochs:
-            played = self.waves + self.fit.epoch * len(labels)
+            fit.restore(self.fit_arrays)
+        while fit.epoch < fit.epochs:
+            played = self.waves + fit.epoch * len(labels)
             if self.limit is not None and played >= self.limit:
                 self.write()
                 return False
-            if train.shifts or not slots.size:
-                slots = self._features(shift(images, config, self.fit.epoch))
-            self.fit.run_epoch(slots, labels)
+            fit.run_epoch(images, labels)
             self.write()
-            self.progress(stage, self.fit.epoch, train.epochs)
-        if train.shifts or not slots.size:
-            slots = self._features(images)
-        table = quantise(self.fit.table, config.readout.bits, slots, labels)
-        self.model = replace(self.model, readout=table)
+            self.progress(stage, fit.epoch, fit.epochs)
+        self.model = replace(self.model, readout=fit.table(images, labels))
         return True
 
     def write(self) -> None:
@@ -135,9 +128,11 @@ class Job:
         arrays = {
             "run": np.array(_identity(self.config, self.dataset)),
             "waves": np.array(self.waves, np.int64),
-            "weights": self.model.weights,
-            "lfsr_state": np.array(self.model.lfsr_state, np.uint16),
+            **weights.to_arrays(self.model.layers, lone=False),
+            "lfsr_state": np.array(self.model.lfsr_states, np.uint16),
         }
+        if len(self.model.layers) == 1:
+            arrays["lfsr_state"] = arrays["lfsr_state"][0]
         archive.write(self.checkpoint, arrays | (self.fit.state() if self.fit else {}))
 
     def restore(self) -> None:
@@ -148,12 +143,14 @@ class Job:
         try:
             if str(arrays["run"]) != _identity(self.config, self.dataset):
                 raise BadInput(f"{what} must be of the same config, data, seed and images")
-            state = int(arrays["lfsr_state"])
-            if not 1 <= state <= 65_535:
-                raise BadInput(f"{what}: lfsr_state must be in 1..65535, not {state}")
-            self.model = Model(self.config, arrays["weights"], None, state)
+            layers = weights.from_arrays(arrays, self.config)
+            if layers is None:
+                raise KeyError(weights.names(self.config)[0])
+            states = states_in({"lfsr_state": arrays["lfsr_state"]}, self.config)
+            self.model = Model(self.config, layers, self.model.readout, states)
             self.waves = int(arrays["waves"])
-            _check_fit(fit, self.config)
+            if fit and self.config.readout is not None:
+                fits.start(self.model).restore(fit)
         except (KeyError, TypeError) as error:
             raise BadInput(f"{what} must be whole: {error} is missing or broken") from None
         self.fit_arrays = fit
@@ -165,29 +162,6 @@ class Job:
         chosen = chosen[: train.images]
         return np.random.default_rng([train.seed, turn, 0]).permutation(chosen)
 
-    def _features(self, images: np.ndarray) -> np.ndarray:
-        """Rows that the winners select, for every image: int32, N x (C * k)."""
-        column, blocks = self.config.column, []
-        for start in range(0, len(images), network.BLOCK):
-            part = images[start : start + network.BLOCK]
-            volleys = encoders.encode(part, self.config, start)
-            times = network.run(replace(self.model, readout=None), volleys).times
-            blocks.append(fast.slots(times, column.q, column.k, column.none))
-        return np.concatenate(blocks)
-
-
-def shift(images: np.ndarray, config: Config, epoch: int) -> np.ndarray:
-    """Move every image by up to `shifts` pixels in each direction, anew in every epoch."""
-    reach = config.train.shifts
-    if not reach:
-        return images
-    rng = np.random.default_rng([config.train.seed, epoch, 2])
-    moves = rng.integers(0, 2 * reach + 1, (len(images), 2))
-    rows, columns = images.shape[1:]
-    padded = np.pad(images, ((0, 0), (reach, reach), (reach, reach)))
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (rows, columns), axis=(1, 2))
-    return windows[np.arange(len(images)), moves[:, 0], moves[:, 1]]
-
 
 def _identity(config: Config, dataset: Dataset) -> str:
     """What a checkpoint belongs to."""
@@ -195,18 +169,6 @@ def _identity(config: Config, dataset: Dataset) -> str:
     digest.update(dataset.train_labels.tobytes())
     what = {"config": config.to_dict(), "data": digest.hexdigest()}
     return json.dumps(what, sort_keys=True)
-
-
-def _check_fit(arrays: dict[str, np.ndarray], config: Config) -> None:
-    if not arrays:
-        return
-    classes = config.readout.classes if config.readout else 0
-    for name in ("fit_weight", "fit_mean", "fit_square"):
-        if arrays[name].dtype != np.float32 or arrays[name].shape != (config.outputs + 1, classes):
-            raise TypeError(name)
-    for name in ("fit_epoch", "fit_steps"):
-        if arrays[name].dtype != np.int64 or arrays[name].shape != ():
-            raise TypeError(name)
 
 
 def silent(stage: str, done: int, total: int) -> None:

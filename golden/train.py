@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from racewave.golden import data, network
+from racewave.golden import data, network, weights
 from racewave.golden.config import Config
 from racewave.golden.data import Dataset
 from racewave.golden.errors import BadInput
@@ -170,11 +170,8 @@ def baselines(
     if config.readout is None:
         raise BadInput(f"config {config.name} must have a [readout] table to be compared")
     config = _settle(config, dataset, None, None)
-    column = config.column
-    rng = np.random.default_rng([config.train.seed, 3])
-    shape = (config.columns, column.q, column.p)
     job = Job(config, dataset, None, progress or silent, None)
-    job.model = Model(config, rng.integers(0, column.w_max, shape, np.uint8, endpoint=True))
+    job.model = Model(config, weights.draw(config, [config.train.seed, 3], low=0))
     job.fit_readout("random weights")
     random = _count(job.model, dataset.test_images, dataset.test_labels)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from mutants import mutated
 
-from racewave.golden import archive, config, data, job, model, network, presets, train
+from racewave.golden import archive, config, data, fits, job, model, network, presets, train
 from racewave.golden.errors import BadInput
 
 pytest.importorskip("torch", reason="training needs torch")
@@ -76,9 +76,9 @@ def test_resumed_twice_with_shifted_images(digits: data.Dataset, tmp_path: Path)
 @pytest.mark.parametrize(
     ("unit", "old", "new"),
     [
-        (job, "config.column, True, self.model.lfsr_state", "config.column, True, None"),
+        (job, "learn=True, states=self.model.lfsr_states", "learn=True"),
         (job, 'self.waves = int(arrays["waves"])', 'self.waves = int(arrays["waves"]) + 1'),
-        (job, "self.fit.restore(self.fit_arrays)", "pass"),
+        (job, "fit.restore(self.fit_arrays)", "pass"),
         (regression, 'self.epoch = int(arrays["fit_steps"])', "self.epoch = 0"),
     ],
 )
@@ -265,10 +265,10 @@ def test_shifted_images_are_moved_by_at_most_a_pixel():
     built = small(shifts=1)
     images = np.zeros((500, 8, 8), np.uint8)
     images[:, 4, 3] = 9
-    moved = job.shift(images, built, 0)
+    moved = fits.shift(images, built, 0)
     _, rows, columns = np.nonzero(moved)
     assert len(rows) == 500
     seen = set(zip((rows - 4).tolist(), (columns - 3).tolist(), strict=True))
     assert seen == {(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1)}
-    assert (moved != job.shift(images, built, 1)).any()
-    assert job.shift(images, small(), 0) is images
+    assert (moved != fits.shift(images, built, 1)).any()
+    assert fits.shift(images, small(), 0) is images
