@@ -8,19 +8,18 @@ from importlib import resources
 import numpy as np
 
 from racewave.golden.config import Config
-from racewave.hw.network import Widths
+from racewave.golden.streams import Streams
 
 __all__ = [
     "FAULTS",
     "Capacity",
     "capacity",
     "digits",
-    "from_text",
-    "join",
     "limit",
-    "to_digits",
     "value",
     "verilog",
+    "weight_bits",
+    "weight_paths",
 ]
 
 FAULTS = {
@@ -31,6 +30,8 @@ FAULTS = {
     4: "a weight request was accepted during a wave",
     7: "no stream made progress for too long",
 }
+
+ORDER_BITS = {"verilator": 1 << 20, "icarus": 1 << 17}  # Icarus copies a register that it indexes
 
 
 @dataclass(frozen=True)
@@ -44,28 +45,38 @@ class Capacity:
 
 def weight_bits(config: Config) -> int:
     """Bits of all column weights."""
-    return config.synapses * config.column.w_bits
+    return sum(stage.synapses * stage.column.w_bits for stage in config.stages)
 
 
-def capacity(config: Config) -> Capacity:
-    """A capacity that keeps the registers of the bench to some 100,000 bits each."""
-    widths = Widths.of(config)
-    waves = min(256, max(1, (1 << 17) // max(widths.volley_bits, widths.result_bits)))
-    logs = min(waves, max(1, (1 << 18) // weight_bits(config)))
-    requests = min(256, max(1, (1 << 16) // widths.request_bits))
+def capacity(config: Config, simulator: str = "verilator") -> Capacity:
+    """A capacity that keeps each register of the bench to some 100,000 or million bits."""
+    streams, most = Streams(config), ORDER_BITS[simulator]
+    volley_bits = streams.volley_beats * streams.volley_bits
+    result_bits = streams.result_beats() * streams.result_bits
+    waves = min(2048, max(1, most // max(volley_bits, result_bits)))
+    logged = streams.rows * streams.row_bits if streams.folded else weight_bits(config)
+    logs = min(256, waves, max(1, (1 << 18) // logged))
+    requests = min(max(256, streams.rows), max(1, most // streams.request_bits))
     return Capacity(waves, logs, requests)
 
 
 def limit(config: Config) -> int:
     """Clocks without progress after which the bench gives up, many times those of a wave."""
-    column = config.column
-    contests = (column.k + 1) * 4 * column.v_max.bit_length()
-    readout = config.columns * column.k + (config.readout.classes if config.readout else 0)
-    return 1_000 + 16 * (column.p + column.steps + column.draws + contests + readout)
+    clocks = 0
+    for stage in config.stages:
+        column = stage.column
+        contests = (column.k + 1) * 4 * column.v_max.bit_length()
+        one = column.p + column.steps + column.draws + contests
+        if config.hardware.micro_architecture == "folded":
+            one *= 2 * stage.columns // stage.engines
+        clocks += one
+    classes = config.readout.classes if config.readout else 0
+    clocks += sum(stage.columns * stage.column.k for stage in config.finals) + classes
+    return 1_000 + 16 * clocks
 
 
 def weight_paths(config: Config) -> list[str]:
-    """Where the core keeps its weights: one register per neuron and bit, synapse 0 lowest."""
+    """Where a spatial core keeps its weights: one register per neuron and bit, synapse 0 lowest."""
     return [
         f"core.layer.column_{c}.neuron_{j}.ring.plane_{bit}"
         for c in range(config.columns)
@@ -93,19 +104,26 @@ def verilog(config: Config, core: str, room: Capacity, waves: bool = False) -> s
     str
         Core and bench, top module `bench`.
     """
-    widths = Widths.of(config)
+    streams = Streams(config)
     defines = {
         "CORE": config.module_name,
-        "VOLLEY_BITS": widths.volley_bits,
-        "RESULT_BITS": widths.result_bits,
-        "REQUEST_BITS": widths.request_bits,
-        "ROW_BITS": widths.row_bits,
-        "WEIGHT_BITS": weight_bits(config),
-        "WEIGHTS": "{" + ", ".join(reversed(weight_paths(config))) + "}",
+        "BEAT_BITS": streams.volley_bits,
+        "VOLLEY_BEATS": streams.volley_beats,
+        "RESULT_BITS": streams.result_bits,
+        "REQUEST_BITS": streams.request_bits,
+        "ROW_BITS": streams.row_bits,
+        "ADDRESS_BITS": streams.address_bits,
+        "RESULTS": room.waves * streams.result_beats(),
         "WAVES": room.waves,
         "LOGS": room.logs,
         "REQUESTS": room.requests,
+        "REPLIES": max(room.requests, room.logs * streams.rows if streams.folded else 0),
     }
+    if streams.folded:
+        defines["FOLDED"] = ""
+    else:
+        defines["WEIGHT_BITS"] = weight_bits(config)
+        defines["WEIGHTS"] = "{" + ", ".join(reversed(weight_paths(config))) + "}"
     lines = [f"`define {name} {value}\n" for name, value in defines.items()]
     if waves:
         lines.append("`define DUMP\n")
@@ -117,85 +135,32 @@ def text() -> str:
     return (resources.files("racewave.sim") / "bench.v").read_text(encoding="utf-8")
 
 
-def to_digits(codes: np.ndarray, bits: int, width: int) -> np.ndarray:
-    """Spell unsigned codes in bits, the first code in the low bits.
-
-    Parameters
-    ----------
-    codes
-        ... x n.
-    bits
-        Width of a code.
-    width
-        Bits of the whole, at least ``n * bits``.
-
-    Returns
-    -------
-    numpy.ndarray
-        uint8, ... x width, lowest bit first.
-
-    Examples
-    --------
-    >>> to_digits(np.array([1, 6]), bits=3, width=8).tolist()
-    [1, 0, 0, 0, 1, 1, 0, 0]
-    """
-    codes = np.asarray(codes)
-    found = np.zeros((*codes.shape[:-1], width), np.uint8)
-    for bit in range(bits):
-        found[..., bit : codes.shape[-1] * bits : bits] = (codes >> codes.dtype.type(bit)) & 1
-    return found
-
-
-def value(digits: np.ndarray) -> str:
+def value(digits: np.ndarray, bits: int = 0) -> str:
     """Write bits, lowest first in row-major order, as VPI takes them: highest first.
 
     Examples
     --------
-    >>> value(np.array([[1, 0, 0], [0, 1, 1]], np.uint8))
-    '110001'
+    >>> value(np.array([[1, 0, 0], [0, 1, 1]], np.uint8), bits=8)
+    '00110001'
     """
-    return (digits.reshape(-1)[::-1] + np.uint8(ord("0"))).tobytes().decode()
+    return (digits.reshape(-1)[::-1] + np.uint8(ord("0"))).tobytes().decode().rjust(bits, "0")
 
 
-def digits(value: str, count: int) -> np.ndarray:
-    """Low `count` bits of a wide value, lowest first.
+def digits(value: str, *shape: int) -> np.ndarray:
+    """Read the low bits of a wide value, lowest first, into an array of a shape.
 
     Raises
     ------
     ValueError
         One of them is neither 0 nor 1.
-    """
-    raw = np.frombuffer(value[len(value) - count :].encode(), np.uint8)[::-1] - ord("0")
-    if (raw > 1).any():
-        raise ValueError(f"every bit must be 0 or 1, not {chr(raw[raw > 1][0] + ord('0'))}")
-    return raw
-
-
-def from_text(value: str, bits: int, count: int) -> np.ndarray:
-    """Unpack the lowest codes of a wide value.
-
-    Parameters
-    ----------
-    value
-        Binary digits, highest bit first.
-    bits
-        Width of a code.
-    count
-        How many codes.
 
     Examples
     --------
-    >>> from_text("00110001", bits=3, count=2).tolist()
-    [1, 6]
+    >>> digits("00110001", 2, 3).tolist()
+    [[1, 0, 0], [0, 1, 1]]
     """
-    return join(digits(value, bits * count).reshape(count, bits))
-
-
-def join(planes: np.ndarray) -> np.ndarray:
-    """Turn the last axis, bits from the lowest up, into numbers of the smallest type."""
-    bits = planes.shape[-1]
-    kind = np.min_scalar_type((1 << bits) - 1)
-    codes = np.zeros(planes.shape[:-1], kind)
-    for bit in range(bits):
-        codes |= planes[..., bit].astype(kind) << np.array(bit, kind)
-    return codes
+    count = int(np.prod(shape))
+    raw = np.frombuffer(value[len(value) - count :].encode(), np.uint8)[::-1] - ord("0")
+    if (raw > 1).any():
+        raise ValueError(f"every bit must be 0 or 1, not {chr(raw[raw > 1][0] + ord('0'))}")
+    return raw.reshape(shape)

@@ -12,13 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from racewave.golden import fast
+from racewave.golden.config import Config
 from racewave.golden.model import Model
+from racewave.golden.streams import Streams
 from racewave.golden.volleys import check_times
-from racewave.sim.history import history
+from racewave.sim.player import Player
 from racewave.sim.rtl import Core, Played, check_learning
 
-__all__ = ["Mismatch", "Report", "cosim", "replay"]
+__all__ = ["Mismatch", "Report", "cosim", "default_every", "replay"]
 
 
 @dataclass(frozen=True)
@@ -28,29 +29,35 @@ class Mismatch:
     Parameters
     ----------
     kind
-        "time", "class" or "weight".
+        "time", "class", "weight" or "counter" (of a dual voter).
     wave
         Number of the wave, from 0.
-    column, neuron, synapse
-        Where; None where it does not apply.
+    layer, column, neuron, synapse
+        Where, counted from 0; None where it does not apply.
     expected, found
         What the golden model and what the RTL says.
+    counter
+        Time code, class, and 0 or 1 for the first or second counter.
     """
 
     kind: str
     wave: int
+    layer: int | None
     column: int | None
     neuron: int | None
     synapse: int | None
     expected: int
     found: int
+    counter: tuple[int, int, int] | None = None
 
     def __str__(self) -> str:
         where = [f"wave {self.wave}"]
-        for name in ("column", "neuron", "synapse"):
+        for name in ("layer", "column", "neuron", "synapse"):
             value = getattr(self, name)
-            if value is not None:
+            if value is not None and (name != "layer" or value):
                 where.append(f"{name} {value}")
+        if self.counter is not None:
+            where.append("time {}, class {}, counter {}".format(*self.counter))
         return f"{self.kind} at {', '.join(where)}: expected {self.expected}, found {self.found}"
 
 
@@ -72,6 +79,10 @@ class Report:
         Playing and comparing, without the build.
     build_s, build_cached
         Time that the build took, now or when it was made.
+    every
+        Weights were compared after every so many waves and at the end; 0: at the end only.
+    cycles
+        Fewest, median and most clock cycles of a wave; None if no wave was played.
     mismatch
         The first difference, if any.
     command
@@ -87,6 +98,8 @@ class Report:
     volleys_per_s: float
     build_s: float
     build_cached: bool
+    every: int
+    cycles: tuple[int, int, int] | None = None
     mismatch: Mismatch | None = None
     command: str | None = None
 
@@ -123,19 +136,20 @@ def cosim(
     learn: bool = True,
     simulator: str | None = None,
     stalls: float = 0.0,
-    every: int = 1,
+    every: int | None = None,
     waves: Path | None = None,
     first_wave: int = 0,
     mismatches: Path | None = None,
     command: Callable[[int], str] | None = None,
     verilog: str | None = None,
     on_waves: Callable[[int], None] | None = None,
+    labels: np.ndarray | None = None,
+    report: bool = True,
 ) -> Report:
     """Play volleys on golden model and RTL at once and stop at the first difference.
 
-    While the simulator plays a batch of waves, the golden model plays the next one. Weights are
-    compared as they stand in the core's rings after each wave; at the end they are also read back
-    through the weight stream.
+    While the simulator plays a batch of waves, the golden model plays the next one. At the end all
+    weights, and the counters of a dual voter, are read back through the weight stream.
 
     Parameters
     ----------
@@ -146,7 +160,9 @@ def cosim(
     simulator, stalls
         See `rtl.Core`.
     every
-        Compare weights after every so many waves; times and classes always after each.
+        Compare weights after every so many waves. Without it: after each, as they stand in the
+        rings of a spatial core; seldom enough not to matter, where they must be read from a folded
+        one. Times and classes are always compared after each wave.
     waves
         FST file for the waves.
     first_wave
@@ -159,6 +175,11 @@ def cosim(
         Text of the core instead of a fresh export.
     on_waves
         Called with the number of waves compared since the last call.
+    labels
+        One per wave for a dual voter, which learns them; negative where there is none.
+    report
+        Compare times; without (folded hardware only), classes and weights alone: a folded core
+        then takes the clocks that it takes in use.
 
     Raises
     ------
@@ -166,25 +187,35 @@ def cosim(
         Volleys that do not fit, or no simulator here.
     """
     volleys = check_times(volleys, model.config)
+    check_learning(model.config, learn)
+    every = default_every(model.config) if every is None else every
     if every < 1:
         raise ValueError(f"every must be at least 1, not {every}")
-    check_learning(model.config, learn)
-    checked, mismatch = 0, None
+    checked, mismatch, cycles = 0, None, []
     with Core(
-        model.config, simulator, stalls, waves=waves, dump=first_wave == 0, verilog=verilog
+        model.config,
+        simulator,
+        stalls,
+        waves=waves,
+        dump=first_wave == 0,
+        report=report,
+        verilog=verilog,
     ) as core:
         core.write(model)
-        _Golden(model, learn).play(volleys[:1], each=learn)  # numba loads its code now, not later
-        golden = _Golden(model, learn)
+        changes = learn or (labels is not None and core.voter)
+        first = None if labels is None else labels[:1]
+        Player(model, learn).play(volleys[:1], first, each=changes)  # numba loads its code now
+        golden = Player(model, learn)
         begin = time.perf_counter()
         pending: _Batch | None = None
-        parts = list(_parts(core, len(volleys), every if learn else 0, first_wave))
+        parts = list(_parts(core, len(volleys), every if changes else 0, first_wave))
         for start, stop, compare in [*parts, (len(volleys), len(volleys), False)]:
             following = None
             if stop > start:
-                following = _Batch(golden, core, volleys, start, stop, compare)
+                following = _Batch(golden, core, volleys, labels, start, stop, compare)
             if pending is not None:
                 mismatch = pending.check()
+                cycles.append(pending.cycles)
                 checked = mismatch.wave if mismatch else pending.stop
                 if on_waves is not None:
                     on_waves(checked - pending.start)
@@ -195,10 +226,10 @@ def cosim(
                 following.send()
             pending = following
         if mismatch is None:
-            mismatch = _compare_weights(golden.weights, core.read(), max(0, len(volleys) - 1))
+            mismatch = _compare_end(golden, core, max(0, len(volleys) - 1))
         seconds = time.perf_counter() - begin
         made, name = core.build, f"{core.build.simulator.name} {core.build.simulator.version}"
-    report = Report(
+    outcome = Report(
         equal=mismatch is None,
         waves=len(volleys),
         checked=checked,
@@ -208,45 +239,39 @@ def cosim(
         volleys_per_s=checked / seconds if seconds else 0.0,
         build_s=made.seconds,
         build_cached=made.cached,
+        every=every if changes else 0,
+        cycles=_spread(cycles),
         mismatch=mismatch,
         command=command(mismatch.wave) if mismatch and command else None,
     )
     if mismatch is not None and mismatches is not None:
-        _write(mismatches, report, model)
-    return report
+        _write(mismatches, outcome, model)
+    return outcome
 
 
-class _Golden:
-    """The golden model's fast form, a few waves at a time, with the weights after each."""
+def default_every(config: Config) -> int:
+    """After how many waves weights are compared: reading them must not take most of the time."""
+    streams = Streams(config)
+    return max(1, streams.rows // 64) if streams.folded else 1
 
-    def __init__(self, model: Model, learn: bool):
-        self.model = model
-        self.learn = learn
-        self.fields = model.config.field_lines()
-        self.weights = model.weights
-        self.state = model.config.column.seed
 
-    def play(self, volleys: np.ndarray, each: bool) -> tuple[np.ndarray, np.ndarray | None]:
-        """Times of every wave, and weights after each of them if asked for."""
-        column = self.model.config.column
-        if not each:
-            times, self.weights, self.state = fast.run_layer(
-                volleys, self.weights, self.fields, column, self.learn, self.state
-            )
-            return times, None
-        times, weights, self.state = history(volleys, self.weights, self.fields, column, self.state)
-        self.weights = weights[-1]
-        return times, weights
+def _spread(cycles: list[np.ndarray]) -> tuple[int, int, int] | None:
+    """Fewest, median and most."""
+    if not cycles:
+        return None
+    every = np.concatenate(cycles)
+    return int(every.min()), int(np.median(every)), int(every.max())
 
 
 class _Batch:
-    """Waves that are played as one order and then compared."""
+    """Waves that are played as one chunk and then compared."""
 
     def __init__(
         self,
-        golden: _Golden,
+        golden: Player,
         core: Core,
         volleys: np.ndarray,
+        labels: np.ndarray | None,
         start: int,
         stop: int,
         compare: bool,
@@ -254,76 +279,124 @@ class _Batch:
         self.core, self.start, self.stop, self.compare = core, start, stop, compare
         self.golden = golden
         self.volleys = volleys[start:stop]
-        self.times, self.weights = golden.play(self.volleys, each=compare)
+        self.labels = None if labels is None else labels[start:stop]
+        self.steps = golden.play(self.volleys, self.labels, each=compare)
+        self.cycles = np.zeros(0, np.uint32)
 
     def send(self) -> None:
         """Let the simulator begin."""
-        (order,) = self.core.orders(self.volleys, self.golden.learn, self.compare)
-        self.answer = self.core.session.submit([order])
+        learn = self.golden.learn
+        self.chunk = self.core.chunk(self.volleys, learn, self.compare, self.labels)
+        self.answer = self.core.session.submit([self.chunk.order])
 
     def check(self) -> Mismatch | None:
         """Wait for the simulator; the first difference, if any."""
-        played = self.core.played(self.answer.result()[0], self.stop - self.start)
-        found = [self._times(played), self._classes(played)]
-        if played.weights is not None and self.weights is not None:
-            found.append(self._weights(self.weights, played.weights))
+        played = self.core.played(self.answer.result()[0], self.chunk)
+        self.cycles = played.cycles
+        found = [self._times(played), self._classes(played), *self._state(played)]
         waves = [mismatch for mismatch in found if mismatch is not None]
         return min(waves, key=lambda mismatch: mismatch.wave, default=None)
 
     def _times(self, played: Played) -> Mismatch | None:
-        where = np.argwhere(played.times != self.times)
+        if played.times is None:
+            return None
+        where = np.argwhere(played.times != self.steps.times)
         if not len(where):
             return None
         wave, output = (int(n) for n in where[0])
-        column, neuron = divmod(output, self.golden.model.config.column.q)
-        expected, found = int(self.times[wave, output]), int(played.times[wave, output])
-        return Mismatch("time", self.start + wave, column, neuron, None, expected, found)
+        place = _neuron(self.core.config, output)
+        expected, found = int(self.steps.times[wave, output]), int(played.times[wave, output])
+        return Mismatch("time", self.start + wave, *place, None, expected, found)
 
     def _classes(self, played: Played) -> Mismatch | None:
-        readout = self.golden.model.readout
-        if readout is None or played.classes is None:
+        expected = self.steps.classes
+        if expected is None or played.classes is None:
             return None
-        none = self.golden.model.config.column.none
-        expected = fast.classify(self.times, readout, none)
         where = np.flatnonzero(played.classes != expected)
         if not len(where):
             return None
         wave = int(where[0])
-        found = int(played.classes[wave])
-        return Mismatch("class", self.start + wave, None, None, None, int(expected[wave]), found)
+        pair = int(expected[wave]), int(played.classes[wave])
+        return Mismatch("class", self.start + wave, None, None, None, None, *pair)
 
-    def _weights(self, expected: np.ndarray, found: np.ndarray) -> Mismatch | None:
-        wrong = (found != expected).reshape(len(found), -1).any(axis=1)
-        if not wrong.any():
-            return None
-        wave = int(wrong.argmax())
-        return _compare_weights(expected[wave], found[wave], self.start + wave)
+    def _state(self, played: Played) -> Iterator[Mismatch | None]:
+        """Weights and counters after each wave."""
+        if played.layers is not None and self.steps.layers is not None:
+            pairs = zip(self.steps.layers, played.layers, strict=True)
+            for layer, (expected, found) in enumerate(pairs):
+                wave = _first_wave(expected, found)
+                if wave is not None:
+                    at = self.start + wave
+                    yield _compare_weights(expected[wave], found[wave], at, layer)
+        if played.readouts is not None and self.steps.readouts is not None:
+            wave = _first_wave(self.steps.readouts, played.readouts)
+            if wave is not None:
+                pair = self.steps.readouts[wave], played.readouts[wave]
+                yield _compare_counters(self.core.config, *pair, self.start + wave)
 
 
-def _compare_weights(expected: np.ndarray, found: np.ndarray, wave: int) -> Mismatch | None:
+def _first_wave(expected: np.ndarray, found: np.ndarray) -> int | None:
+    wrong = (found != expected).reshape(len(found), -1).any(axis=1)
+    return int(wrong.argmax()) if wrong.any() else None
+
+
+def _neuron(config: Config, output: int) -> tuple[int, int, int]:
+    """Layer, column and neuron of an output."""
+    for stage in config.finals:
+        if output < stage.outputs:
+            return (stage.index, *divmod(output, stage.column.q))
+        output -= stage.outputs
+    raise IndexError(output)
+
+
+def _compare_weights(
+    expected: np.ndarray, found: np.ndarray, wave: int, layer: int
+) -> Mismatch | None:
     where = np.argwhere(found != expected)
     if not len(where):
         return None
     column, neuron, synapse = (int(n) for n in where[0])
     place = (column, neuron, synapse)
-    return Mismatch("weight", wave, *place, int(expected[place]), int(found[place]))
+    return Mismatch("weight", wave, layer, *place, int(expected[place]), int(found[place]))
+
+
+def _compare_counters(
+    config: Config, expected: np.ndarray, found: np.ndarray, wave: int
+) -> Mismatch | None:
+    where = np.argwhere(found != expected)
+    if not len(where):
+        return None
+    output, code, label, which = (int(n) for n in where[0])
+    at = (output, code, label, which)
+    place, pair = _neuron(config, output), (int(expected[at]), int(found[at]))
+    return Mismatch("counter", wave, *place, None, *pair, (code, label, which))
+
+
+def _compare_end(golden: Player, core: Core, wave: int) -> Mismatch | None:
+    """Everything that the weight stream reads back, after the last wave."""
+    for layer, (expected, found) in enumerate(zip(golden.layers, core.read(), strict=True)):
+        mismatch = _compare_weights(expected, found, wave, layer)
+        if mismatch is not None:
+            return mismatch
+    if core.voter and golden.readout is not None:
+        return _compare_counters(core.config, golden.readout, core.read_readout(), wave)
+    return None
 
 
 def _parts(core: Core, waves: int, every: int, first_wave: int) -> Iterator[tuple[int, int, bool]]:
-    """Cut waves into orders: (start, stop, weights are compared after each wave of it).
+    """Cut waves into chunks: (start, stop, weights are compared after each wave of it).
 
-    With `every` 1 each wave's weights are logged; with more, an order of plain waves is followed by
-    one logged wave. No order crosses the wave at which recording begins.
+    With `every` 1 each wave's weights are logged; with more, a chunk of plain waves is followed by
+    one logged wave. No chunk crosses the wave at which recording begins.
     """
-    room = core.room
     start = 0
     while start < waves:
         if every == 1:
-            stop, compare = start + room.logs, True
+            stop, compare = start + core.most_waves(log=True), True
         elif every and start % every == every - 1:
             stop, compare = start + 1, True
         else:
-            stop, compare = start + room.waves, False
+            stop, compare = start + core.most_waves(), False
             if every:
                 stop = min(stop, start - start % every + every - 1)
         if start < first_wave:

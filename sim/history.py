@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from racewave.golden import kernels, stdp
+from racewave.golden import fast
 from racewave.golden.config import ColumnConfig
 
 __all__ = ["history"]
@@ -36,27 +36,10 @@ def history(
     >>> history(volleys, weights, np.array([[0, 1]]), column, 0xACE1)[1].tolist()
     [[[[4, 4]]], [[[5, 5]]]]
     """
-    volleys = np.ascontiguousarray(volleys, np.uint8)
-    fields = np.ascontiguousarray(fields, np.int64)
-    planes = kernels.to_planes(weights, column.w_max)
-    out = np.full((len(volleys), len(fields) * column.q), column.none, np.uint8)
-    limits = stdp.thresholds(column)
-    hits = np.zeros((len(volleys), len(limits)), np.bool_)
-    state = int(kernels.draw(state, column.prob_bits, limits, hits))
-    settings = (
-        column.theta,
-        column.t_in,
-        column.steps,
-        column.none,
-        column.k,
-        column.response == "rnl",
-        column.tie == "potential",
-        column.stabilise_search,
-        True,
-    )
-    after = np.empty((len(volleys), *planes.shape), np.uint64)
+    layer = fast.Layer(weights, fields, column, state, fast.suits_events(volleys, column, True))
+    times = np.empty((len(volleys), len(fields) * column.q), column.times_dtype)
+    after = np.empty((len(volleys), *layer.stored.shape), layer.stored.dtype)
     for n in range(len(volleys)):
-        one = slice(n, n + 1)
-        kernels.play(volleys[one], fields, planes, out[one], 0, hits[one], settings)
-        after[n] = planes
-    return out.astype(column.times_dtype, copy=False), kernels.to_weights(after, column.p), state
+        times[n] = layer.play(volleys[n : n + 1], learn=True, jobs=1)
+        after[n] = layer.stored
+    return times, layer.restore(after), layer.state

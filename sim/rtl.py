@@ -13,14 +13,14 @@ from racewave.golden.config import Config
 from racewave.golden.errors import BadInput
 from racewave.golden.model import Model
 from racewave.golden.network import Result
+from racewave.golden.streams import Streams, from_digits, to_digits
 from racewave.golden.volleys import check_times
-from racewave.hw.network import Widths
 from racewave.sim import bench
 from racewave.sim.runner import Order, Session, SimulationError, build, pick
 
-__all__ = ["Core", "Played", "check_learning", "run"]
+__all__ = ["Chunk", "Core", "Played", "check_learning", "run"]
 
-RESET, RESEED, LEARN, START, LOG, STALL, DUMP = (1 << n for n in range(7))
+RESET, RESEED, LEARN, START, _, STALL, DUMP, REPORT, SWEEP = (1 << n for n in range(9))
 
 
 @dataclass(frozen=True)
@@ -30,19 +30,41 @@ class Played:
     Parameters
     ----------
     times
-        Winners' spike times, waves x outputs.
+        Winners' spike times, waves x outputs; None if the core does not report them.
     classes
         One per wave, if the core has a read-out.
     cycles
-        Clock cycles of each wave.
-    weights
-        C x q x p after each wave (waves x C x q x p), if they were logged.
+        Clock cycles of each wave: differences of the core's counter when results end.
+    layers
+        Weights of every layer after each wave (waves x C x q x p), if they were logged.
+    readouts
+        Counters of a dual voter after each wave, if weights were logged.
     """
 
-    times: np.ndarray
+    times: np.ndarray | None
     classes: np.ndarray | None
     cycles: np.ndarray
-    weights: np.ndarray | None = None
+    layers: tuple[np.ndarray, ...] | None = None
+    readouts: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Waves that one order plays.
+
+    Parameters
+    ----------
+    waves
+        How many.
+    log
+        Weights are logged after each.
+    order
+        For the bench.
+    """
+
+    waves: int
+    log: bool
+    order: Order
 
 
 class Core:
@@ -65,12 +87,17 @@ class Core:
         FST file for the waves.
     dump
         Write waves from the next order on; may be set at any time, and then stays.
+    report
+        Folded hardware sends every column's times; without, a wave ends with its class alone, and
+        takes the clocks that it takes in use. May be set at any time.
     verilog
         Text of the core instead of a fresh export.
     room
         Capacity of one order.
     wake
         See `Session`.
+    timeout_s
+        Longest time to wait for an answer.
 
     Examples
     --------
@@ -79,7 +106,7 @@ class Core:
         with Core(config) as core:
             core.write(model)
             played = core.play(volleys, learn=True)
-            weights = core.read()
+            layers = core.read()
     """
 
     def __init__(
@@ -90,20 +117,23 @@ class Core:
         seed: int = 1,
         waves: Path | None = None,
         dump: bool = True,
+        report: bool = True,
         verilog: str | None = None,
         room: bench.Capacity | None = None,
         wake: Literal["order", "clock"] = "order",
+        timeout_s: float = 900.0,
     ):
         if stalls not in (0, 0.5):
             raise ValueError(f"stalls must be 0 or 0.5, not {stalls}")
         self.config = config
         self.dump = dump
+        self.report = report
         self.seed = seed
-        self.widths = Widths.of(config)
-        self.room = room or bench.capacity(config)
+        self.streams = Streams(config)
         self._stall = STALL if stalls else 0
         self._cycles = 0
         picked = pick(simulator)
+        self.room = room or bench.capacity(config, picked.name)
         if verilog is None:
             from racewave.hw.verilog import export
 
@@ -111,7 +141,7 @@ class Core:
         traced = waves is not None
         text = bench.verilog(config, verilog, self.room, traced)
         self.build = build(picked, text, waves=traced)
-        self.session = Session(self.build, waves=waves, wake=wake)
+        self.session = Session(self.build, timeout_s, waves=waves, wake=wake)
         self.reset()
 
     def __enter__(self) -> Core:
@@ -119,6 +149,11 @@ class Core:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self.session.close(failed=kind is not None)
+
+    @property
+    def voter(self) -> bool:
+        """The core has a dual voter, which learns."""
+        return self.streams.label_bits > 0
 
     def reset(self) -> None:
         """Reset the core: counters and random generator, not the weights."""
@@ -130,41 +165,35 @@ class Core:
         """Put the random generator back to its seed."""
         self._check(self.session.play(self._order(RESEED))[0])
 
+    # Weights.
+
     def write(self, model: Model) -> None:
         """Load a model's weights, and its read-out if it has one, through the weight stream."""
-        self.request([(address, row) for address, row in enumerate(self.rows(model))])
+        self.request(list(enumerate(self.streams.rows_of(model))))
 
-    def rows(self, model: Model) -> list[np.ndarray]:
-        """The bits of every row of a model, as the weight stream takes them."""
-        column = self.config.column
-        weights = model.weights.transpose(0, 2, 1).reshape(-1, column.q)
-        tables = [(weights, column.w_bits)]
-        if model.readout is not None and self.config.readout is not None:
-            bits = self.config.readout.bits
-            tables.append((model.readout.astype(np.int64) & ((1 << bits) - 1), bits))
-        return [bench.to_digits(row, bits, self.widths.row_bits) for t, bits in tables for row in t]
-
-    def read(self) -> np.ndarray:
-        """Read all weights back through the weight stream: C x q x p."""
-        column = self.config.column
-        replies = self.request([(address, None) for address in range(self.widths.ring_rows)])
-        used = replies[:, : column.q * column.w_bits]
-        rows = bench.join(used.reshape(self.config.columns, column.p, column.q, column.w_bits))
-        return rows.transpose(0, 2, 1).copy()
+    def read(self) -> tuple[np.ndarray, ...]:
+        """Read all weights back through the weight stream: C x q x p of every layer."""
+        return self.streams.layers_of(self._read_rows(0, self.streams.weight_rows))
 
     def read_readout(self) -> np.ndarray:
-        """Read the read-out back through the weight stream: outputs x classes, signed."""
-        readout = self.config.readout
-        if readout is None:
+        """Read the read-out back through the weight stream, as a model holds it."""
+        block = self.streams.readout_block
+        if block is None:
             raise ValueError("config must have a read-out")
-        first = self.widths.ring_rows
-        replies = self.request([(first + r, None) for r in range(self.config.outputs)])
-        used = replies[:, : self.widths.readout_bits]
-        codes = bench.join(used.reshape(self.config.outputs, readout.classes, readout.bits))
-        signed = codes.astype(np.int16)
-        return np.where(signed >> (readout.bits - 1), signed - (1 << readout.bits), signed)
+        return self.streams.readout_of(self._read_rows(block.first, block.rows))
 
-    def request(self, requests: list[tuple[int, np.ndarray | None]]) -> np.ndarray:
+    def _read_rows(self, first: int, count: int) -> np.ndarray:
+        """Bits of consecutive rows."""
+        parts, most = [], self.room.requests
+        for start in range(first, first + count, most):
+            rows = min(most, first + count - start)
+            registers = {"first_row": start, "request_count": rows}
+            answer = self.session.play(self._order(SWEEP, registers, ["replies"]))[0]
+            self._check(answer)
+            parts.append(bench.digits(answer["replies"], rows, self.streams.row_bits))
+        return np.concatenate(parts)
+
+    def request(self, requests: Sequence[tuple[int, np.ndarray | None]]) -> np.ndarray:
         """Play weight requests.
 
         Parameters
@@ -185,66 +214,109 @@ class Core:
             found.append(self.replies(answer, part))
         return np.concatenate(found)
 
-    def requests(self, requests: list[tuple[int, np.ndarray | None]]) -> dict[str, str | int]:
+    def requests(self, requests: Sequence[tuple[int, np.ndarray | None]]) -> dict[str, str | int]:
         """Registers of the bench that hold weight requests."""
-        widths = self.widths
-        digits = np.zeros((self.room.requests, widths.request_bits), np.uint8)
-        for n, (address, row) in enumerate(requests):
+        streams = self.streams
+        bits, address = streams.row_bits, streams.address_bits
+        digits = np.zeros((self.room.requests, streams.request_bits), np.uint8)
+        addresses = np.array([request for request, _ in requests], np.int64)[:, None]
+        digits[: len(requests), bits:-1] = to_digits(addresses, address, address)
+        for n, (_, row) in enumerate(requests):
             if row is not None:
-                digits[n, : widths.row_bits] = row
+                digits[n, :bits] = row
                 digits[n, -1] = 1
-            digits[n, widths.row_bits : -1] = bench.to_digits(
-                np.array([address]), widths.address_bits, widths.address_bits
-            )
         return {"requests": bench.value(digits), "request_count": len(requests)}
 
     def replies(
-        self, answer: dict[str, str], requests: list[tuple[int, np.ndarray | None]]
+        self, answer: dict[str, str], requests: Sequence[tuple[int, np.ndarray | None]]
     ) -> np.ndarray:
         """Bits of the rows that an order read, reads x row bits."""
         reads = sum(row is None for _, row in requests)
-        digits = bench.digits(answer["replies"], reads * self.widths.row_bits)
-        return digits.reshape(reads, self.widths.row_bits)
+        return bench.digits(answer["replies"], reads, self.streams.row_bits)
 
-    def orders(self, volleys: np.ndarray, learn: bool, log: bool = False) -> Iterator[Order]:
-        """Cut checked volleys into orders."""
-        flags = START | (LEARN if learn else 0) | (LOG if log else 0)
-        size = self.room.logs if log else self.room.waves
-        bits = self.config.column.time_bits
-        get = ["results", "stamps", *(["weights"] if log else [])]
-        for start in range(0, len(volleys), size):
-            part = volleys[start : start + size]
-            digits = np.zeros((self.room.waves, self.widths.volley_bits), np.uint8)
-            digits[: len(part)] = bench.to_digits(part, bits, self.widths.volley_bits)
-            registers = {"volleys": bench.value(digits), "volley_count": len(part)}
-            yield self._order(flags, registers, get)
+    # Waves.
 
-    def played(self, answer: dict[str, str], waves: int, before: int = 0) -> Played:
-        """Decode what an order logged; `before` is the cycle counter before its first wave."""
+    def most_waves(self, log: bool = False) -> int:
+        """Waves that fit a chunk."""
+        return self.room.logs if log else self.room.waves
+
+    def chunk(
+        self,
+        volleys: np.ndarray,
+        learn: bool = False,
+        log: bool = False,
+        labels: np.ndarray | None = None,
+    ) -> Chunk:
+        """Write an order that plays checked volleys, at most `most_waves` of them.
+
+        Spatial hardware logs its weights while it goes on; from folded hardware they are read
+        through the weight stream between waves.
+        """
+        streams, waves = self.streams, len(volleys)
+        beats = streams.volleys(volleys, labels)
+        registers = {
+            "volleys": bench.value(beats, self.room.waves * beats[0].size),
+            "beat_count": waves * streams.volley_beats,
+            "result_count": waves * streams.result_beats(self.report),
+            "log_count": waves if log else 0,
+        }
+        flags = START | (LEARN if learn else 0)
+        get = ["results", "stamps"]
+        if log and streams.folded:
+            flags |= SWEEP
+            registers |= {"first_row": 0, "request_count": self._logged_rows}
+            get.append("replies")
+        elif log:
+            get.append("weights")
+        return Chunk(waves, log, self._order(flags, registers, get))
+
+    @property
+    def _logged_rows(self) -> int:
+        return self.streams.rows if self.voter else self.streams.weight_rows
+
+    def played(self, answer: dict[str, str], chunk: Chunk) -> Played:
+        """Decode what a chunk gave, chunk after chunk: cycles go on from the one before."""
+        config, streams = self.config, self.streams
         self._check(answer)
-        config, widths = self.config, self.widths
-        column = config.column
-        results = bench.digits(answer["results"], waves * widths.result_bits)
-        results = results.reshape(waves, widths.result_bits)
-        times = results[:, : widths.times_bits].reshape(waves, config.outputs, column.time_bits)
-        stamps = bench.from_text(answer["stamps"], 32, waves)
-        weights = None
-        if "weights" in answer:
-            planes = bench.digits(answer["weights"], waves * bench.weight_bits(config))
-            planes = planes.reshape(waves, config.columns, column.q, column.w_bits, column.p)
-            weights = bench.join(planes.swapaxes(-1, -2))
-        return Played(
-            bench.join(times),
-            bench.join(results[:, widths.times_bits :]) if widths.class_bits else None,
-            np.diff(stamps, prepend=np.uint32(before)).astype(np.uint32),
-            weights,
-        )
+        beats = chunk.waves * streams.result_beats(self.report)
+        results = bench.digits(answer["results"], beats, streams.result_bits)
+        try:
+            times, classes = streams.results(results, self.report)
+        except ValueError as error:
+            raise SimulationError(str(error)) from None
+        stamps = from_digits(bench.digits(answer["stamps"], chunk.waves * 32), 32)
+        cycles = np.diff(stamps, prepend=np.uint32(self._cycles)).astype(np.uint32)
+        self._cycles = int(stamps[-1])
+        layers = readouts = None
+        if chunk.log and not streams.folded:
+            column = config.column
+            planes = bench.digits(
+                answer["weights"], chunk.waves, config.columns, column.q, column.w_bits, column.p
+            )
+            bits = np.ascontiguousarray(planes.swapaxes(-1, -2))
+            layers = (from_digits(bits.reshape(*planes.shape[:3], -1), column.w_bits),)
+        elif chunk.log:
+            layers, readouts = self._logged(answer, chunk.waves)
+        return Played(times, classes, cycles, layers, readouts)
+
+    def _logged(
+        self, answer: dict[str, str], waves: int
+    ) -> tuple[tuple[np.ndarray, ...], np.ndarray | None]:
+        """Weights, and counters of a dual voter, from the sweeps between waves."""
+        streams, block = self.streams, self.streams.readout_block
+        every = bench.digits(answer["replies"], waves, self._logged_rows, streams.row_bits)
+        layers = zip(*(streams.layers_of(rows) for rows in every), strict=True)
+        readouts = None
+        if self.voter and block is not None:
+            readouts = np.stack([streams.readout_of(rows[block.first :]) for rows in every])
+        return tuple(np.stack(layer) for layer in layers), readouts
 
     def play(
         self,
         volleys: np.ndarray,
         learn: bool = False,
         log: bool = False,
+        labels: np.ndarray | None = None,
         on_waves: Callable[[int], None] | None = None,
     ) -> Played:
         """Play volleys, one wave each, on the weights that the core holds.
@@ -257,51 +329,57 @@ class Core:
             With STDP.
         log
             Return the weights after every wave, too.
+        labels
+            One per wave for a dual voter, which learns them; negative where there is none.
         on_waves
-            Called with the number of waves after every order, for progress bars.
+            Called with the number of waves after every chunk, for progress bars.
         """
         volleys = check_times(volleys, self.config)
         check_learning(self.config, learn)
         parts = []
-        for order in self.orders(volleys, learn, log):
-            answer = self.session.play(order)[0]
-            waves = order["set"]["volley_count"]
-            parts.append(self.played(answer, waves, self._cycles))
-            self._cycles = int(answer["stamps"][-32 * waves :][:32], 2)
+        for chunk in self.chunks(volleys, learn, log, labels):
+            parts.append(self.played(self.session.play(chunk.order)[0], chunk))
             if on_waves is not None:
-                on_waves(waves)
-        if not parts:
-            return self._nothing(log)
-        return Played(
-            np.concatenate([part.times for part in parts]),
-            _concatenate([part.classes for part in parts]),
-            np.concatenate([part.cycles for part in parts]),
-            _concatenate([part.weights for part in parts]),
-        )
+                on_waves(chunk.waves)
+        return _join(parts) if parts else self._nothing(log)
+
+    def chunks(
+        self,
+        volleys: np.ndarray,
+        learn: bool = False,
+        log: bool = False,
+        labels: np.ndarray | None = None,
+    ) -> Iterator[Chunk]:
+        """Cut checked volleys into chunks."""
+        size = self.most_waves(log)
+        for start in range(0, len(volleys), size):
+            part = slice(start, start + size)
+            yield self.chunk(volleys[part], learn, log, None if labels is None else labels[part])
 
     def _nothing(self, log: bool) -> Played:
-        config, column = self.config, self.config.column
-        none = np.zeros(0, np.uint8)
-        shape = (0, config.columns, column.q, column.p)
+        config, none = self.config, np.zeros(0, np.uint8)
+        kind = config.finals[0].column.times_dtype
+        layers = tuple(np.zeros((0, *stage.shape), np.uint8) for stage in config.stages)
         return Played(
-            np.zeros((0, config.outputs), column.times_dtype),
-            none if self.widths.class_bits else None,
+            np.zeros((0, config.outputs), kind) if self.report else None,
+            none if self.streams.class_bits else None,
             np.zeros(0, np.uint32),
-            np.zeros(shape, np.uint8) if log else None,
+            layers if log else None,
         )
 
     def _order(
         self, flags: int, registers: Mapping[str, int | str] | None = None, get: Sequence[str] = ()
     ) -> Order:
-        flags |= self._stall | (DUMP if self.dump else 0)
-        registers = {"volley_count": 0, "request_count": 0, **(registers or {}), "flags": flags}
-        return {"set": registers, "get": [*get, "faults", "received"]}
+        flags |= self._stall | (DUMP if self.dump else 0) | (REPORT if self.report else 0)
+        counts = ("beat_count", "result_count", "log_count", "request_count")
+        registers = {**dict.fromkeys(counts, 0), **(registers or {}), "flags": flags}
+        return {"set": registers, "get": [*get, "faults", "ended"]}
 
     def _check(self, answer: dict[str, str]) -> None:
         faults = int(answer["faults"], 2)
         if faults:
             said = [text for bit, text in bench.FAULTS.items() if faults >> bit & 1]
-            after = int(answer["received"], 2)
+            after = int(answer["ended"], 2)
             raise SimulationError(f"{'; '.join(said)} ({after} waves of the order had ended)")
 
 
@@ -309,6 +387,18 @@ def check_learning(config: Config, learn: bool) -> None:
     """Refuse to learn on hardware without STDP."""
     if learn and not config.hardware.learning:
         raise BadInput("learn must be off: the config's hardware.learning is false")
+
+
+def _join(parts: list[Played]) -> Played:
+    """Waves of several chunks, one after the other."""
+    layers = [part.layers for part in parts if part.layers is not None]
+    return Played(
+        _concatenate([part.times for part in parts]),
+        _concatenate([part.classes for part in parts]),
+        np.concatenate([part.cycles for part in parts]),
+        tuple(np.concatenate(layer) for layer in zip(*layers, strict=True)) if layers else None,
+        _concatenate([part.readouts for part in parts]),
+    )
 
 
 def _concatenate(parts: list[np.ndarray | None]) -> np.ndarray | None:
@@ -324,12 +414,13 @@ def run(
     stalls: float = 0.0,
     waves: Path | None = None,
     on_waves: Callable[[int], None] | None = None,
+    labels: np.ndarray | None = None,
 ) -> Result:
     """Play volleys on the RTL of a model, one wave each: `golden.network.run`, one level down.
 
     Parameters
     ----------
-    model, volleys, learn
+    model, volleys, learn, labels
         As `golden.network.run` takes them.
     simulator, stalls, waves
         See `Core`.
@@ -339,7 +430,7 @@ def run(
     Returns
     -------
     Result
-        With `cycles`; `state` is 0, for hardware does not tell it.
+        With `cycles`; without `states`, which hardware does not tell.
 
     Raises
     ------
@@ -350,7 +441,9 @@ def run(
     check_learning(model.config, learn)
     with Core(model.config, simulator, stalls, waves=waves) as core:
         core.write(model)
-        played = core.play(volleys, learn, on_waves=on_waves)
-        weights = core.read()
+        played = core.play(volleys, learn, labels=labels, on_waves=on_waves)
+        layers = core.read()
+        learnt = labels is not None and core.voter
+        readout = core.read_readout() if learnt else None
     classes = played.classes if model.readout is not None else None
-    return Result(played.times, weights, classes, played.cycles)
+    return Result(played.times, layers, classes, played.cycles, readout=readout)

@@ -104,15 +104,14 @@ def _serial(
     with Core(config, simulator, room=ONE_WAVE, wake=wake) as core:
         core.write(model)
         cycles = float(core.play(volleys[:64]).cycles.mean())
-        bits, widths = config.column.time_bits, core.widths
+        streams = core.streams
         begin = time.perf_counter()
         # What such a bench cannot do without: write a volley, read its result.
-        written = bench.to_digits(volleys, bits, widths.volley_bits)
+        written = streams.volleys(volleys)
         orders = [{"set": {"volleys": bench.value(one)}, "get": ["results"]} for one in written]
-        found = [
-            bench.digits(one["results"], widths.times_bits) for one in core.session.play(*orders)
-        ]
-        times = bench.join(np.stack(found).reshape(len(volleys), config.outputs, bits))
+        answers = core.session.play(*orders)
+        found = [bench.digits(one["results"], streams.result_bits) for one in answers]
+        times, _ = streams.results(np.stack(found))
         same = np.array_equal(times, network.run(model, volleys).times)
         seconds = time.perf_counter() - begin
         made, name = core.build, f"{core.build.simulator.name} {core.build.simulator.version}"

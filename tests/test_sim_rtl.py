@@ -38,11 +38,12 @@ def experiment(seed: int = 3):
 def play_both(core: rtl.Core, start, volleys, requests, learn: bool):
     """Play volleys while weight requests wait at the same time; waves, and bits of the reads."""
     core.write(start)
-    (order,) = core.orders(volleys, learn, log=True)
+    chunk = core.chunk(volleys, learn, log=True)
+    order = chunk.order
     order["set"] |= core.requests(requests)
     order["get"] = [*order["get"], "replies"]
     answer = core.session.play(order)[0]
-    return core.played(answer, len(volleys)), core.replies(answer, requests)
+    return core.played(answer, chunk), core.replies(answer, requests)
 
 
 @pytest.mark.parametrize("learn", [False, True])
@@ -52,14 +53,14 @@ def test_weights_read_back_while_waves_are_played(text, learn):
     requests = [(int(address), None) for address in addresses]
     with rtl.Core(CONFIG, verilog=text, stalls=0.5) as core:
         played, replies = play_both(core, start, volleys, requests, learn)
-        assert_array_equal(core.read(), played.weights[-1])
+        assert_array_equal(core.read()[0], played.layers[0][-1])
     expected = network.run(start, volleys, learn)
     assert_array_equal(played.times, expected.times)
-    assert_array_equal(played.weights[-1], expected.weights)
+    assert_array_equal(played.layers[0][-1], expected.weights)
 
     # Every reply is the row as it was between two waves, and time only goes on.
     column, wave = CONFIG.column, 0
-    states = np.concatenate([start.weights[None], played.weights])[:, 0]
+    states = np.concatenate([start.weights[None], played.layers[0]])[:, 0]
     for address, reply in zip(addresses, replies, strict=True):
         row = reply[: column.q * column.w_bits].reshape(column.q, column.w_bits)
         row = row @ (1 << np.arange(column.w_bits))
@@ -73,10 +74,10 @@ def test_weights_written_while_waves_are_played(text):
     """Rows written again with what they hold leave every wave as it is."""
     start, volleys, addresses = experiment()
     with rtl.Core(CONFIG, verilog=text, stalls=0.5) as core:
-        rows = core.rows(start)
+        rows = core.streams.rows_of(start)
         requests = [(int(address), rows[address]) for address in addresses]
         played, _ = play_both(core, start, volleys, requests, learn=False)
-        assert_array_equal(core.read(), start.weights)
+        assert_array_equal(core.read()[0], start.weights)
     assert_array_equal(played.times, network.run(start, volleys).times)
 
 
@@ -85,10 +86,10 @@ def test_addresses_beyond_the_last_row(text):
     start, volleys, _ = experiment()
     with rtl.Core(CONFIG, verilog=text) as core:
         core.write(start)
-        ones = np.ones(core.widths.row_bits, np.uint8)
+        ones = np.ones(core.streams.row_bits, np.uint8)
         beyond = CONFIG.column.p
         assert_array_equal(core.request([(beyond, ones), (beyond, None)]), [0 * ones])
-        assert_array_equal(core.read(), start.weights)
+        assert_array_equal(core.read()[0], start.weights)
         assert_array_equal(core.play(volleys).times, network.run(start, volleys).times)
 
 
@@ -107,11 +108,11 @@ def test_planted_bug_in_weight_access(text):
 def test_nothing_moves_before_start(text):
     _, volleys, _ = experiment()
     with rtl.Core(CONFIG, verilog=text) as core:
-        (order,) = core.orders(volleys, learn=False)
-        order["set"]["flags"] &= ~rtl.START
-        answer = core.session.play(order)[0]
+        chunk = core.chunk(volleys)
+        chunk.order["set"]["flags"] &= ~rtl.START
+        answer = core.session.play(chunk.order)[0]
         with pytest.raises(SimulationError, match=r"no stream made progress .*0 waves"):
-            core.played(answer, len(volleys))
+            core.played(answer, chunk)
 
 
 def test_stalls_take_clocks_but_none_of_the_core(text):
@@ -121,12 +122,13 @@ def test_stalls_take_clocks_but_none_of_the_core(text):
     for stalls in (0.0, 0.5):
         with rtl.Core(CONFIG, verilog=text, stalls=stalls) as core:
             core.write(start)
-            (order,) = core.orders(volleys, learn=False)
-            order["get"] = [*order["get"], "clocks"]
-            empty = {"set": {**order["set"], "volley_count": 0}, "get": ["clocks"]}
-            before, after = core.session.play(empty, order)
+            chunk = core.chunk(volleys)
+            chunk.order["get"].append("clocks")
+            nothing = dict.fromkeys(("beat_count", "result_count"), 0)
+            empty = {"set": {**chunk.order["set"], **nothing}, "get": ["clocks"]}
+            before, after = core.session.play(empty, chunk.order)
             clocks.append(int(after["clocks"], 2) - int(before["clocks"], 2))
-            cycles.append(core.played(after, len(volleys)).cycles)
+            cycles.append(core.played(after, chunk).cycles)
     assert_array_equal(cycles[0], cycles[1])
     assert clocks[1] > clocks[0] + len(volleys) // 4
 
@@ -138,7 +140,7 @@ def test_reset_and_reseed_repeat_the_draws(text):
         for again in (core.reset, core.reseed, lambda: None):
             core.write(start)
             again()
-            runs.append(core.play(volleys, learn=True, log=True).weights)
+            runs.append(core.play(volleys, learn=True, log=True).layers[0])
     assert_array_equal(runs[0], runs[1])
     assert (runs[1] != runs[2]).any()
 
@@ -148,7 +150,7 @@ def test_no_volleys(text):
     with rtl.Core(CONFIG, verilog=text) as core:
         played = core.play(volleys[:0], log=True)
     assert played.times.shape == (0, 3)
-    assert played.weights.shape == (0, 1, 3, 7)
+    assert played.layers[0].shape == (0, 1, 3, 7)
 
 
 def test_read_out_at_power_up():
@@ -163,7 +165,9 @@ def test_read_out_at_power_up():
     )
     rng = np.random.default_rng(0)
     rows = rng.integers(-8, 8, (grid.outputs, 3)).astype(np.int8)
-    with rtl.Core(grid, verilog=export(grid, rows)) as core:
+    with rtl.Core(
+        grid, verilog=export(grid, dataclasses.replace(model.initial(grid), readout=rows))
+    ) as core:
         assert_array_equal(core.read_readout(), rows)
         start = dataclasses.replace(model.initial(grid), readout=rows[::-1])
         core.write(start)
