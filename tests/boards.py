@@ -14,7 +14,15 @@ from racewave.golden.config import (
     LayerConfig,
     ReadoutConfig,
 )
-from racewave.golden.frames import REPLY, STATUS_BYTES, Code, Command, encode
+from racewave.golden.frames import (
+    OVERHEAD,
+    REPLY,
+    STATUS_BYTES,
+    Code,
+    Command,
+    encode,
+    missing,
+)
 from racewave.golden.layout import Layout
 from racewave.golden.model import Model
 
@@ -111,7 +119,9 @@ def request(rng: np.random.Generator, number: int, layout: Layout = LAYOUT) -> b
     address = edge + 1 if wild else int(rng.choice([edge, rng.integers(0, edge + 1)]))
     payload = b""
     if command == Command.WRITE:
-        rows = rng.integers(0, 256, count * layout.row_bytes, np.uint8).tobytes()
+        # A voter's counters never exceed 224.
+        most = 225 if layout.streams.label_bits else 256
+        rows = rng.integers(0, most, count * layout.row_bytes, np.uint8).tobytes()
         payload = address.to_bytes(2, "little") + rows
     elif command == Command.READ:
         payload = bytes([count]) + address.to_bytes(2, "little")
@@ -122,6 +132,8 @@ def request(rng: np.random.Generator, number: int, layout: Layout = LAYOUT) -> b
     kind = rng.integers(4) if wild else None
     if kind == 0 and command != Command.VOLLEYS:
         payload += b"\0"
+    elif kind == 0 and layout.streams.volley_beats > 1:
+        payload += bytes(layout.beat_bytes)
     return encode(command + 5 if kind == 1 else command, number, payload)
 
 
@@ -161,11 +173,14 @@ def without_cycles(reply: bytes) -> bytes:
     return reply
 
 
-def in_order(reply: bytes, layout: Layout, report: bool) -> bytes:
-    """A reply with the columns of each result in order: folded hardware may mix them."""
-    if reply[1:2] != bytes([Command.VOLLEYS | REPLY]) or not (layout.streams.folded and report):
-        return reply
+def in_order(replies: bytes, layout: Layout, report: bool) -> bytes:
+    """Replies with the columns of each result in order: folded hardware may mix them."""
+    if replies[1:2] != bytes([Command.VOLLEYS | REPLY]) or not (layout.streams.folded and report):
+        return replies
+    size = len(replies[:5]) + missing(replies[:5])
+    reply = replies[:size]
+    if missing(reply) or (size - OVERHEAD) % layout.result_bytes():
+        return replies
     times, classes = layout.unpack_results(reply[5:-2])
     assert times is not None
-    payload = layout.pack_results(times, classes)
-    return encode(reply[1], reply[2], payload) if len(payload) == len(reply) - 7 else reply
+    return encode(*reply[1:3], layout.pack_results(times, classes)) + replies[size:]
