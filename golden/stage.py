@@ -278,9 +278,10 @@ def _check_engines(engines: int, columns: int, number: int) -> None:
         return
     divisors = [n for n in range(1, columns + 1) if columns % n == 0]
     near = [n for n in divisors if n < engines][-1:] + [n for n in divisors if n > engines][:1]
+    nearest = " or ".join(map(str, near))
     raise ValueError(
-        f"engines must divide the {columns} columns of layer {number}, not {engines} "
-        f"({columns} = {whole} x {engines} + {left}); nearest: {' or '.join(map(str, near))}"
+        f"engines must divide the {columns} column{'s' * (columns > 1)} of layer {number}, "
+        f"not {engines} ({columns} = {whole} x {engines} + {left}); nearest: {nearest}"
     )
 
 

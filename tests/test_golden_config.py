@@ -136,7 +136,7 @@ FAULTS = [
     ),
     (
         net([{}, {"field": 2, "engines": 2}]),
-        "engines must divide the 1 columns of layer 2, not 2 (1 = 0 x 2 + 1); nearest: 1",
+        "engines must divide the 1 column of layer 2, not 2 (1 = 0 x 2 + 1); nearest: 1",
     ),
     (
         {**net([{}]), "readout": {"kind": "tally"}, "hardware": {}},
