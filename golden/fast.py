@@ -1,7 +1,8 @@
-"""The fast form: jitted kernels, threads over columns; equal to the reference to the bit.
+"""The fast form: jitted kernels and threads; equal to the reference to the bit.
 
-Columns of a layer depend on each other only through the shared random draws, so a block of waves
-draws all its decisions first, then every thread plays the whole block on columns of its own.
+Two kernels give the same (`racewave.golden.kernels`); `suits_events` says which one suits a column
+and its volleys. Inference is shared out by images, learning by columns: columns of a layer depend
+on each other only through the random draws, which are known before the first wave.
 """
 
 from __future__ import annotations
@@ -12,12 +13,16 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from racewave.golden import kernels, stdp
+from racewave.golden import kernels, orbit, planes, stdp
 from racewave.golden.config import ColumnConfig
+from racewave.golden.lfsr import PERIOD
 
-__all__ = ["classify", "run_layer", "slots", "threads"]
+__all__ = ["Layer", "classify", "run_layer", "settings", "slots", "suits_events", "threads"]
 
 BLOCK = 512  # waves per block: volleys of a block stay in the cache
+PLANE = 0.25  # ns per input step, bit plane, word and neuron
+ROW = 5.0  # ns per spike and step of its ramp ...
+CELL = 0.1  # ... and neuron
 
 
 def threads() -> int:
@@ -29,6 +34,147 @@ def threads() -> int:
     here = len(os.sched_getaffinity(0)) if affine else os.cpu_count() or 1
     wish = os.environ.get("NUMBA_NUM_THREADS", "")
     return max(1, min(here, int(wish))) if wish.isdigit() else here
+
+
+def settings(column: ColumnConfig, learn: bool) -> tuple[int | bool, ...]:
+    """What a column's parameters are to the kernels, in their order.
+
+    Examples
+    --------
+    >>> settings(ColumnConfig(), learn=False)
+    (40, 1, 7, 7, 1, 7, True, False, False, False)
+    """
+    return (
+        column.theta,
+        column.t_in,
+        column.steps,
+        column.none,
+        column.k,
+        column.w_max,
+        column.response == "rnl",
+        column.tie == "potential",
+        column.stabilise_search,
+        learn,
+    )
+
+
+def suits_events(volleys: np.ndarray, column: ColumnConfig, learn: bool = False) -> bool:
+    """Tell whether the event-driven kernel is the faster one; results never depend on it.
+
+    Learning synapses that draw for themselves can have no other. Else estimates decide, fitted to
+    measurements: what all bit planes cost, and what the lines that spike cost.
+
+    Examples
+    --------
+    >>> few = np.full((1, 100), 15)
+    >>> column = ColumnConfig(p=100, q=64, t_in=8, response="snl")
+    >>> suits_events(few, column), suits_events(few * 0, ColumnConfig(p=100))
+    (True, False)
+    """
+    if learn and column.randomness == "synapse":
+        return True
+    spikes = column.p * float((volleys[:BLOCK] < column.t_in).mean()) if volleys.size else 0.0
+    ramps = column.w_max if column.response == "rnl" else 1
+    words = -(-column.p // planes.WORD)
+    by_planes = PLANE * column.t_in * column.w_max * words * column.q
+    return spikes * ramps * (ROW + CELL * column.q) < by_planes
+
+
+class Layer:
+    """A layer as a kernel wants it, ready for one block of waves after another.
+
+    Parameters
+    ----------
+    weights, fields, column, state
+        As `layer.run` takes them.
+    events
+        Use the event-driven kernel (`suits_events`), not the one for bit planes.
+
+    Attributes
+    ----------
+    stored : numpy.ndarray
+        The weights in the kernel's own form; `restore` turns it, or a stack of it, back.
+    state : int
+        Random generator after the last wave.
+
+    Examples
+    --------
+    >>> column = ColumnConfig(p=2, q=1, theta=2, u_capture=1024, u_min=1024)
+    >>> layer = Layer(np.array([[[3, 3]]]), np.array([[0, 1]]), column, events=True)
+    >>> layer.play(np.array([[0, 0]]), learn=True, jobs=1).tolist(), layer.restore().tolist()
+    ([[0]], [[[4, 4]]])
+    """
+
+    def __init__(
+        self,
+        weights: np.ndarray,
+        fields: np.ndarray,
+        column: ColumnConfig,
+        state: int | None = None,
+        events: bool = False,
+    ):
+        self.column = column
+        self.state = column.seed if state is None else state
+        self.events = events
+        self.stored = planes.to_rows(weights) if events else planes.to_planes(weights, column.w_max)
+        self._fields = np.ascontiguousarray(fields, np.int64)
+        self._limits = stdp.thresholds(column)
+        alone = events and column.randomness == "synapse"
+        self._values = orbit.values(column.prob_bits, 3 * column.q if alone else 0)
+
+    def restore(self, stored: np.ndarray | None = None) -> np.ndarray:
+        """Weights, ... x C x q x p, uint8: now, or as `stored` was."""
+        stored = self.stored if stored is None else stored
+        return (
+            planes.from_rows(stored) if self.events else planes.from_planes(stored, self.column.p)
+        )
+
+    def play(self, volleys: np.ndarray, learn: bool = False, jobs: int | None = None) -> np.ndarray:
+        """Play volleys, one wave each, and return the winners' spike times, waves x (C * q).
+
+        Parameters
+        ----------
+        volleys, learn
+            As `layer.run` takes them.
+        jobs
+            Threads; all processors if not given.
+        """
+        column, jobs = self.column, jobs or threads()
+        volleys = np.ascontiguousarray(volleys, np.uint8)
+        waves, columns = len(volleys), len(self._fields)
+        out = np.full((waves, columns * column.q), column.none, np.uint8)
+        shared = learn and column.randomness == "layer"
+        hits = np.zeros((waves if shared else 0, len(self._limits)), np.bool_)
+        per_wave = hits.shape[1] if shared else 3 * column.p * column.q * columns
+        place = orbit.place_of(self.state)
+        kernels.draw(self._values, place, self._limits, hits)
+        if learn:
+            self.state = orbit.state_at(place + waves * per_wave)
+        chosen = settings(column, learn)
+
+        def work(mine: slice, start: int, stop: int) -> None:
+            for first in range(start, stop, BLOCK):
+                block = slice(first, min(first + BLOCK, stop))
+                there = (place + 1 + first * per_wave) % PERIOD
+                common = (volleys[block], self._fields[mine], self.stored[mine], out[block])
+                base, decided = mine.start * column.q, hits[block]
+                if self.events:
+                    draws = (self._values, there, self._limits)
+                    kernels.play_events(*common, base, decided, draws, chosen)
+                else:
+                    kernels.play_planes(*common, base, decided, chosen)
+
+        if learn:
+            tasks = [(slice(a, b), 0, waves) for a, b in _ranges(columns, jobs)]
+        else:
+            tasks = [(slice(0, columns), a, b) for a, b in _ranges(waves, jobs)]
+        if len(tasks) == 1:
+            work(*tasks[0])
+        else:
+            with ThreadPoolExecutor(jobs) as pool:
+                for _ in pool.map(lambda task: work(*task), tasks):
+                    pass
+        return out.astype(column.times_dtype, copy=False)
 
 
 def run_layer(
@@ -61,49 +207,11 @@ def run_layer(
     >>> run_layer(np.array([[0, 0, 7]]), weights, np.array([[0, 1], [1, 2]]), column)[0].tolist()
     [[0, 1]]
     """
-    state = column.seed if state is None else state
-    jobs = jobs or threads()
-    volleys = np.ascontiguousarray(volleys, np.uint8)
-    fields = np.ascontiguousarray(fields, np.int64)
-    planes = kernels.to_planes(weights, column.w_max)
-    out = np.full((len(volleys), len(fields) * column.q), column.none, np.uint8)
-    limits = stdp.thresholds(column)
-    settings = (
-        column.theta,
-        column.t_in,
-        column.steps,
-        column.none,
-        column.k,
-        column.response == "rnl",
-        column.tie == "potential",
-        column.stabilise_search,
-        learn,
-    )
-    with ThreadPoolExecutor(jobs) as pool:
-        for start in range(0, len(volleys), BLOCK):
-            block = slice(start, start + BLOCK)
-            waves = len(volleys[block])
-            hits = np.zeros((waves if learn else 0, len(limits)), np.bool_)
-            state = int(kernels.draw(state, column.prob_bits, limits, hits))
-            tasks = []
-            for columns, span in _split(len(fields), waves, jobs, learn):
-                tasks.append(
-                    pool.submit(
-                        kernels.play,
-                        volleys[block][span],
-                        fields[columns],
-                        planes[columns],
-                        out[block][span],
-                        columns.start * column.q,
-                        hits,
-                        settings,
-                    )
-                )
-            for task in tasks:
-                task.result()
+    layer = Layer(weights, fields, column, state, suits_events(volleys, column, learn))
+    times = layer.play(volleys, learn, jobs)
     if learn:
-        weights = kernels.to_weights(planes, column.p).astype(weights.dtype)
-    return out.astype(column.times_dtype, copy=False), weights, state
+        weights = layer.restore().astype(weights.dtype)
+    return times, weights, layer.state
 
 
 def classify(times: np.ndarray, rows: np.ndarray, none: int, jobs: int | None = None) -> np.ndarray:
@@ -143,10 +251,3 @@ def slots(times: np.ndarray, q: int, k: int, none: int) -> np.ndarray:
 def _ranges(count: int, parts: int) -> list[tuple[int, int]]:
     edges = [count * n // parts for n in range(parts + 1)]
     return [(a, b) for a, b in itertools.pairwise(edges) if a < b]
-
-
-def _split(columns: int, waves: int, jobs: int, learn: bool) -> list[tuple[slice, slice]]:
-    """Share out the work: by columns; by waves if there are few columns and no learning."""
-    if learn or columns >= jobs:
-        return [(slice(a, b), slice(0, waves)) for a, b in _ranges(columns, jobs)]
-    return [(slice(0, columns), slice(a, b)) for a, b in _ranges(waves, jobs)]

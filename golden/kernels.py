@@ -1,12 +1,14 @@
 """The loops of the fast form, compiled by numba on first use and then kept in its cache.
 
-A weight is stored as a thermometer across bit planes: bit i of plane l of a neuron tells whether
-``w[i] > l``. 64 synapses share a word; the neurons of a column lie next to each other. A ramp rises
-by the number of ones in (lines that spiked ``l`` steps ago) & (plane l), and STDP moves 64 weights
-with a few logic operations.
+There are two kernels, which give the same. `play_planes` stores a weight as a thermometer across
+bit planes (`racewave.golden.planes`): a ramp rises by the number of ones in (lines that spiked
+``l`` steps ago) & (plane l), and STDP moves 64 weights with a few logic operations. Its work
+depends on the size of a column only. `play_events` stores the weights of a line in a row, neuron
+by neuron: each line that spikes costs a vector operation on its row, other lines cost nothing.
 
 The kernels live in a module of their own because the cache remembers the name a module was
-imported by. `racewave.golden.fast` calls them.
+imported by, and in one module because it does not see a change in another one.
+`racewave.golden.fast` calls them.
 """
 
 from __future__ import annotations
@@ -16,11 +18,15 @@ from typing import Any
 import numba
 import numpy as np
 
-__all__ = ["classify", "draw", "play", "slots", "to_planes", "to_weights"]
+from racewave.golden.lfsr import PERIOD
+
+__all__ = ["classify", "draw", "play_events", "play_planes", "slots"]
 
 WORD = 64
 ONE = np.uint64(1)
 LOW = np.uint64(63)
+BYTE = 255  # lines that a byte can count
+LEAST = -(1 << 30)  # below any potential, and no potential added to it reaches a threshold
 
 
 def _jit(function: Any) -> Any:
@@ -29,47 +35,6 @@ def _jit(function: Any) -> Any:
         return numba.njit(cache=True, nogil=True)(function)
     except RuntimeError:  # source not a file, or no folder that can be written
         return numba.njit(nogil=True)(function)
-
-
-def to_planes(weights: np.ndarray, w_max: int) -> np.ndarray:
-    """Turn weights into bit planes.
-
-    Parameters
-    ----------
-    weights
-        ... x q x p, 0..w_max.
-
-    Returns
-    -------
-    numpy.ndarray
-        uint64, ... x w_max x words x q; bit i of word n stands for synapse ``64 n + i``.
-
-    Examples
-    --------
-    >>> to_planes(np.array([[2, 0, 1]]), w_max=2).tolist()
-    [[[5]], [[1]]]
-    """
-    p = weights.shape[-1]
-    bits = weights[..., None, :] > np.arange(w_max)[:, None]
-    room = -(-p // WORD) * WORD
-    padded = np.zeros((*bits.shape[:-1], room), np.bool_)
-    padded[..., :p] = bits
-    packed = np.packbits(padded, axis=-1, bitorder="little")
-    words = packed.view("<u8").astype(np.uint64)  # ... x q x w_max x words
-    return np.ascontiguousarray(np.moveaxis(words, -3, -1))
-
-
-def to_weights(planes: np.ndarray, p: int) -> np.ndarray:
-    """Turn bit planes back into weights: uint8, ... x q x p.
-
-    Examples
-    --------
-    >>> to_weights(to_planes(np.array([[2, 0, 1]]), w_max=2), p=3).tolist()
-    [[2, 0, 1]]
-    """
-    octets = np.ascontiguousarray(np.moveaxis(planes, -1, -3), "<u8").view(np.uint8)
-    bits = np.unpackbits(octets, axis=-1, bitorder="little")[..., :p]
-    return bits.sum(axis=-2, dtype=np.uint8)
 
 
 @_jit
@@ -84,15 +49,14 @@ def _ones(word):
 
 
 @_jit
-def draw(state, prob_bits, limits, hits):
-    """Decide every draw of a block of learning waves; returns the generator's state."""
-    mask = (1 << prob_bits) - 1
+def draw(values, place, limits, hits):
+    """Decide the draws of learning waves that share them; `place` is that of the state before."""
     for wave in range(hits.shape[0]):
         for n in range(hits.shape[1]):
-            for _ in range(16):
-                state = (state >> 1) ^ (0xB400 if state & 1 else 0)
-            hits[wave, n] = (state & mask) < limits[n]
-    return state
+            place += 1
+            if place == PERIOD:
+                place = 0
+            hits[wave, n] = values[place] < limits[n]
 
 
 @_jit
@@ -115,31 +79,41 @@ def _fall(planes, c, j, word, who, certain, hits, wave):
 
 
 @_jit
-def _inhibit(potential, theta, y, none, left, by_potential, t):
-    """Let the neurons that reach `theta` in step `t` win as long as winners are left."""
+def _inhibit(potential, theta, y, left, by_potential, t):
+    """Let the neurons that reach `theta` in step `t` win as long as winners are left.
+
+    A winner's potential becomes so low that it cannot win again.
+    """
+    if not by_potential:
+        for j in range(y.shape[0]):
+            if potential[j] >= theta:
+                y[j] = t
+                potential[j] = LEAST
+                left -= 1
+                if left == 0:
+                    break
+        return left
     while left > 0:
         best = -1
         for j in range(y.shape[0]):
-            if y[j] == none and potential[j] >= theta:
-                if best < 0 or (by_potential and potential[j] > potential[best]):
-                    best = j
-                if not by_potential:
-                    break
+            if potential[j] >= theta and (best < 0 or potential[j] > potential[best]):
+                best = j
         if best < 0:
             break
         y[best] = t
+        potential[best] = LEAST
         left -= 1
     return left
 
 
 @_jit
-def play(volleys, fields, planes, out, base, hits, settings):
+def play_planes(volleys, fields, planes, out, base, hits, settings):
     """Play a block of waves on some columns, column by column; `planes` and `out` are written."""
-    theta, t_in, steps, none, k, ramp, by_potential, gated_search, learn = settings
+    theta, t_in, steps, none, k, _, ramp, by_potential, gated_search, learn = settings
     columns, w_max, words, q = planes.shape
     p = fields.shape[1]
     spikes = np.zeros((t_in + 1, words), np.uint64)  # lines by step; the last row: never
-    potential = np.zeros(q, np.int64)
+    potential = np.zeros(q, np.int32)
     y = np.zeros(q, np.int64)
     for c in range(columns):
         for wave in range(volleys.shape[0]):
@@ -172,7 +146,7 @@ def play(volleys, fields, planes, out, base, hits, settings):
                 for j in range(q):
                     highest = max(highest, potential[j])
                 if highest >= theta:
-                    left = _inhibit(potential, theta, y, none, left, by_potential, t)
+                    left = _inhibit(potential, theta, y, left, by_potential, t)
                     if left == 0:
                         break
             for j in range(q):
@@ -214,6 +188,158 @@ def _search(planes, c, j, spikes, hits, wave, gated):
         for s in range(spikes.shape[0] - 1):
             came |= spikes[s, word]
         _rise(planes, c, j, word, came, not gated or hits[wave, 4], hits, wave)
+
+
+@_jit
+def play_events(volleys, fields, rows, out, base, hits, draws, settings):
+    """Play a block of waves on some columns, column by column; `rows` and `out` are written.
+
+    With no `hits`, each synapse draws for itself: `draws` says from where on in the period.
+    """
+    theta, t_in, steps, none, k, w_max, ramp, by_potential, _, learn = settings
+    columns, p, q = rows.shape
+    when = np.empty(p, np.int64)  # spike time of each line
+    order = np.empty(p, np.int64)  # lines by spike time
+    ends = np.empty(t_in + 2, np.int64)  # where the lines of each step end in `order`
+    potential = np.empty(q, np.int32)
+    counts = np.empty(q, np.uint8)
+    y = np.empty(q, np.int64)
+    moves = np.empty((3, w_max + 1), np.uint8)
+    for c in range(columns):
+        for wave in range(volleys.shape[0]):
+            _arrange(volleys[wave], fields[c], when, order, ends)
+
+            # Step by step until k neurons have won.
+            potential[:] = 0
+            y[:] = none
+            left = k
+            for t in range(steps):
+                oldest = t - w_max if ramp else t - 1  # has nothing more to give
+                first = ends[oldest] if oldest >= 0 else 0
+                last = ends[min(t, t_in - 1)]
+                if first >= last:
+                    continue
+                if ramp:
+                    _climb(potential, counts, rows, c, when, order, first, last, t)
+                else:
+                    for n in range(first, last):
+                        i = order[n]
+                        for j in range(q):  # a vector of neurons at a time
+                            potential[j] += rows[c, i, j]
+                highest = LEAST
+                for j in range(q):
+                    highest = max(highest, potential[j])
+                if highest >= theta:
+                    left = _inhibit(potential, theta, y, left, by_potential, t)
+                    if left == 0:
+                        break
+            for j in range(q):
+                out[wave, base + c * q + j] = y[j]
+            if learn and hits.shape[0] > 0:
+                _learn(rows, c, order, ends, y, hits, wave, moves, settings)
+            elif learn:
+                column = wave * (out.shape[1] // q) + base // q + c
+                _learn_alone(rows, c, when, y, draws, column, settings)
+
+
+@_jit
+def _arrange(volley, field, when, order, ends):
+    """Sort the lines of a field by spike time."""
+    t_in = ends.shape[0] - 2
+    ends[:] = 0
+    for i in range(field.shape[0]):
+        x = min(np.int64(volley[field[i]]), t_in)
+        when[i] = x
+        ends[x + 1] += 1
+    for x in range(t_in + 1):
+        ends[x + 1] += ends[x]
+    for i in range(field.shape[0]):
+        order[ends[when[i]]] = i
+        ends[when[i]] += 1
+
+
+@_jit
+def _climb(potential, counts, rows, c, when, order, first, last, t):
+    """Let the ramps of some lines rise, each where its weight is more than its age."""
+    for begin in range(first, last, BYTE):
+        counts[:] = 0
+        for n in range(begin, min(begin + BYTE, last)):
+            i = order[n]
+            age = np.uint8(t - when[i])
+            for j in range(counts.shape[0]):  # a vector of neurons at a time
+                counts[j] += rows[c, i, j] > age
+        for j in range(counts.shape[0]):
+            potential[j] += counts[j]
+
+
+@_jit
+def _learn(rows, c, order, ends, y, hits, wave, moves, settings):
+    """STDP of a column whose synapses share their draws: what moves depends on the weight only."""
+    _, t_in, _, none, _, w_max, _, _, gated_search, _ = settings
+    _, p, q = rows.shape
+    up, search, down = moves
+    for w in range(w_max + 1):  # no branches below: they would be as hard to foresee as weights
+        rises = hits[wave, 4] or hits[wave, 5 + w]
+        up[w] = w < w_max and rises
+        search[w] = w < w_max and (rises or not gated_search)
+        down[w] = w > 0 and (hits[wave, 4] or hits[wave, 6 + w_max + w])
+    spiking = ends[t_in - 1]
+    for j in range(q):
+        if y[j] != none:
+            early = ends[min(y[j], t_in - 1)]
+            for n in range(early if hits[wave, 0] else 0):
+                rows[c, order[n], j] += up[rows[c, order[n], j]]
+            for n in range(early, spiking if hits[wave, 1] else early):
+                rows[c, order[n], j] -= down[rows[c, order[n], j]]
+            for n in range(spiking, p if hits[wave, 3] else spiking):
+                rows[c, order[n], j] -= down[rows[c, order[n], j]]
+    for n in range(spiking if hits[wave, 2] else 0):
+        for j in range(q):
+            rows[c, order[n], j] += search[rows[c, order[n], j]] if y[j] == none else 0
+
+
+@_jit
+def _learn_alone(rows, c, when, y, draws, column, settings):
+    """STDP of a column each synapse of which has its own three draws, line by line."""
+    _, t_in, _, none, _, w_max, _, _, gated_search, _ = settings
+    values, place, limits = draws
+    _, p, q = rows.shape
+    winners = np.flatnonzero(y != none)
+    for i in range(p):
+        x = when[i]
+        start = (place + 3 * q * (column * p + i)) % PERIOD
+        for j in winners:
+            rises = x < t_in and x <= y[j]
+            case = limits[0] if rises else limits[1] if x < t_in else limits[3]
+            at = start + 3 * j
+            if values[at] < case:
+                table = limits[(5 if rises else 6 + w_max) + rows[c, i, j]]
+                allowed = values[at + 1] < limits[4] or values[at + 2] < table
+                if rises:
+                    _up(rows, c, i, j, w_max, allowed)
+                else:
+                    _down(rows, c, i, j, allowed)
+        if x < t_in:
+            for j in range(q):
+                at = start + 3 * j
+                if values[at] < limits[2] and y[j] == none:
+                    table = limits[5 + rows[c, i, j]]
+                    allowed = values[at + 1] < limits[4] or values[at + 2] < table
+                    _up(rows, c, i, j, w_max, allowed or not gated_search)
+
+
+@_jit
+def _up(rows, c, i, j, w_max, allowed):
+    """Add 1 to a weight that is not yet the largest."""
+    if allowed and rows[c, i, j] < w_max:
+        rows[c, i, j] += 1
+
+
+@_jit
+def _down(rows, c, i, j, allowed):
+    """Take 1 from a weight that is not yet 0."""
+    if allowed and rows[c, i, j] > 0:
+        rows[c, i, j] -= 1
 
 
 @_jit
