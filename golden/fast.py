@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import os
 from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 import numpy as np
 
@@ -139,42 +140,66 @@ class Layer:
         jobs
             Threads; all processors if not given.
         """
-        column, jobs = self.column, jobs or threads()
-        volleys = np.ascontiguousarray(volleys, np.uint8)
-        waves, columns = len(volleys), len(self._fields)
-        out = np.full((waves, columns * column.q), column.none, np.uint8)
-        shared = learn and column.randomness == "layer"
-        hits = np.zeros((waves if shared else 0, len(self._limits)), np.bool_)
-        per_wave = hits.shape[1] if shared else 3 * column.p * column.q * columns
-        place = orbit.place_of(self.state)
-        kernels.draw(self._values, place, self._limits, hits)
-        if learn:
-            self.state = orbit.state_at(place + waves * per_wave)
-        chosen = settings(column, learn)
-
-        def work(mine: slice, start: int, stop: int) -> None:
-            for first in range(start, stop, BLOCK):
-                block = slice(first, min(first + BLOCK, stop))
-                there = (place + 1 + first * per_wave) % PERIOD
-                common = (volleys[block], self._fields[mine], self.stored[mine], out[block])
-                base, decided = mine.start * column.q, hits[block]
-                if self.events:
-                    draws = (self._values, there, self._limits)
-                    kernels.play_events(*common, base, decided, draws, chosen)
-                else:
-                    kernels.play_planes(*common, base, decided, chosen)
-
+        waves, columns, jobs = len(volleys), len(self._fields), jobs or threads()
+        plan = self._plan(volleys, learn)
         if learn:
             tasks = [(slice(a, b), 0, waves) for a, b in _ranges(columns, jobs)]
         else:
             tasks = [(slice(0, columns), a, b) for a, b in _ranges(waves, jobs)]
         if len(tasks) == 1:
-            work(*tasks[0])
+            self._work(plan, *tasks[0])
         else:
             with ThreadPoolExecutor(jobs) as pool:
-                for _ in pool.map(lambda task: work(*task), tasks):
+                for _ in pool.map(lambda task: self._work(plan, *task), tasks):
                     pass
-        return out.astype(column.times_dtype, copy=False)
+        return plan.out.astype(self.column.times_dtype, copy=False)
+
+    def trace(self, volleys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Play volleys with learning: times as from `play`, and `stored` after each wave."""
+        plan = self._plan(volleys, True)
+        after = np.empty((len(volleys), *self.stored.shape), self.stored.dtype)
+        for wave in range(len(volleys)):
+            self._work(plan, slice(0, len(self._fields)), wave, wave + 1)
+            after[wave] = self.stored
+        return plan.out.astype(self.column.times_dtype, copy=False), after
+
+    def _plan(self, volleys: np.ndarray, learn: bool) -> _Plan:
+        """Draw for all waves; the generator is then that after the last one."""
+        column = self.column
+        out = np.full((len(volleys), len(self._fields) * column.q), column.none, np.uint8)
+        shared = learn and column.randomness == "layer"
+        hits = np.zeros((len(volleys) if shared else 0, len(self._limits)), np.bool_)
+        draws = hits.shape[1] if shared else 3 * column.p * out.shape[1]
+        place = orbit.place_of(self.state)
+        kernels.draw(self._values, place, self._limits, hits)
+        if learn:
+            self.state = orbit.state_at(place + len(volleys) * draws)
+        volleys = np.ascontiguousarray(volleys, np.uint8)
+        return _Plan(volleys, out, hits, place, draws, settings(column, learn))
+
+    def _work(self, plan: _Plan, mine: slice, start: int, stop: int) -> None:
+        """Play the waves from `start` to `stop` on some columns."""
+        for first in range(start, stop, BLOCK):
+            block = slice(first, min(first + BLOCK, stop))
+            common = (plan.volleys[block], self._fields[mine], self.stored[mine], plan.out[block])
+            base, hits = mine.start * self.column.q, plan.hits[block]
+            if self.events:
+                place = (plan.place + 1 + first * plan.draws) % PERIOD  # of the block's first draw
+                alone = (self._values, place, self._limits)
+                kernels.play_events(*common, base, hits, alone, plan.settings)
+            else:
+                kernels.play_planes(*common, base, hits, plan.settings)
+
+
+class _Plan(NamedTuple):
+    """What is settled before the first wave: `hits` if synapses share draws, else `place`."""
+
+    volleys: np.ndarray
+    out: np.ndarray
+    hits: np.ndarray
+    place: int  # of the generator's state
+    draws: int  # of a wave
+    settings: tuple[int | bool, ...]
 
 
 def run_layer(

@@ -37,9 +37,5 @@ def history(
     [[[[4, 4]]], [[[5, 5]]]]
     """
     layer = fast.Layer(weights, fields, column, state, fast.suits_events(volleys, column, True))
-    times = np.empty((len(volleys), len(fields) * column.q), column.times_dtype)
-    after = np.empty((len(volleys), *layer.stored.shape), layer.stored.dtype)
-    for n in range(len(volleys)):
-        times[n] = layer.play(volleys[n : n + 1], learn=True, jobs=1)
-        after[n] = layer.stored
+    times, after = layer.trace(volleys)
     return times, layer.restore(after), layer.state
