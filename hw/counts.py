@@ -82,7 +82,8 @@ class Counts(Unit):
                 with m.If(self.enable):
                     m.d.sync += added.eq(value)
                 with m.If(self.enable & valid):
-                    m.d.sync += count.eq(Mux(first, 0, count) + added)
+                    # Not `Mux(first, 0, count) + added`: bits that fall to 0 are a reset then.
+                    m.d.sync += count.eq(Mux(first, added, count + added))
                 m.d.comb += self.counts.word_select(j * column.steps + step, bits).eq(count)
         return m
 

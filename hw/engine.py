@@ -15,16 +15,16 @@ from racewave.hw.stdp import Rule, Update
 __all__ = ["Engine", "outcome_layout"]
 
 
-def outcome_layout(stage: Stage) -> StructLayout:
-    """What an engine says about a column: its times, its number and where it lies in its grid."""
-    return StructLayout(
-        {
-            "times": stage.column.q * stage.column.time_bits,
-            "number": bits_for(stage.columns),
-            "row": bits_for(stage.grid[0]),
-            "place": bits_for(stage.grid[1] * stage.copies),
-        }
-    )
+def outcome_layout(stage: Stage, hidden: bool) -> StructLayout:
+    """What an engine says about a column: its times, and which column it is.
+
+    Another layer wants to know where the column lies in its grid, a host its number.
+    """
+    times = {"times": stage.column.q * stage.column.time_bits}
+    if not hidden:
+        return StructLayout(times | {"number": bits_for(stage.columns)})
+    row, place = bits_for(stage.grid[0]), bits_for(stage.grid[1] * stage.copies)
+    return StructLayout(times | {"row": row, "place": place})
 
 
 class Engine(Unit):
@@ -42,8 +42,8 @@ class Engine(Unit):
         Columns of the engine, consecutive ones of the layer.
     learning : bool
         With STDP.
-    votes : bool
-        There is a read-out behind it.
+    votes, hidden : bool
+        A read-out, or another layer, is behind it.
 
     Members
     -------
@@ -57,9 +57,11 @@ class Engine(Unit):
         Outcomes go out; stable while not `idle`.
     origin_row, origin_place, origin_copy
         See `Cursor`.
-    origin_number, origin_at, origin_slot : In
-        First column: its number, row and place in the layer's grid (places count the copies).
-    store_address, store_read, store_word
+    origin_number : In
+        Number of the first column.
+    origin_at, origin_slot : In
+        Or, in a hidden layer, row and place in the layer's grid (places count the copies).
+    store_address, store_read, store_word, store_held
         Port of the store, see `Scan`.
     row_address, row_read, row_word : Out, Out(1), In
         Read port of the weights: a row one clock after `row_read`.
@@ -72,9 +74,9 @@ class Engine(Unit):
         Outcome of a column, in order.
     """
 
-    def __init__(self, stage: Stage, columns: int, learning: bool, votes: bool):
+    def __init__(self, stage: Stage, columns: int, learning: bool, votes: bool, hidden: bool):
         self.stage, self.columns = stage, columns
-        self.learning, self.votes = learning, votes
+        self.learning, self.votes, self.hidden = learning, votes, hidden
         column = stage.column
         rows, width = stage.source_grid
         row_bits, address = column.q * column.w_bits, bits_for(columns * column.p)
@@ -87,17 +89,20 @@ class Engine(Unit):
             "origin_row": In(bits_for(rows)),
             "origin_place": In(bits_for(stage.grid[1])),
             "origin_copy": In(bits_for(stage.copies)),
-            "origin_number": In(bits_for(stage.columns)),
-            "origin_at": In(bits_for(stage.grid[0])),
-            "origin_slot": In(bits_for(stage.grid[1] * stage.copies)),
             "store_address": Out(bits_for(rows) + 1),
             "store_read": Out(1),
+            "store_held": In(1),
             "store_word": In(width * stage.channels * code_bits(column.t_in)),
             "row_address": Out(address),
             "row_read": Out(1),
             "row_word": In(row_bits),
-            "outcome": Out(stream.Signature(outcome_layout(stage))),
+            "outcome": Out(stream.Signature(outcome_layout(stage, hidden))),
         }
+        if hidden:
+            members["origin_at"] = In(bits_for(stage.grid[0]))
+            members["origin_slot"] = In(bits_for(stage.grid[1] * stage.copies))
+        else:
+            members["origin_number"] = In(bits_for(stage.columns))
         if learning:
             members |= {
                 "learn": In(1),
@@ -130,6 +135,7 @@ class Engine(Unit):
             scan.half.eq(self.half),
             scan.enable.eq(enable),
             scan.word.eq(self.store_word),
+            scan.held.eq(self.store_held),
             self.store_address.eq(scan.address),
             self.store_read.eq(scan.read),
             self.scanned.eq(scan.done),
@@ -197,35 +203,30 @@ class Engine(Unit):
 
     def _send(self, m: Module, load, times) -> None:
         """Offer the outcome to the stream."""
-        stage = self.stage
-        outcome = self.outcome.payload
-        number = Signal(bits_for(stage.columns))
-        at = Signal(bits_for(stage.grid[0]))
-        slots = stage.grid[1] * stage.copies
-        slot = Signal(bits_for(slots))
+        stage, outcome = self.stage, self.outcome.payload
         done = Signal(bits_for(self.columns))  # columns of the wave so far
         with m.If(self.outcome.ready):
             m.d.sync += self.outcome.valid.eq(0)
         with m.If(load):
-            m.d.sync += [
-                self.outcome.valid.eq(self.emit),
-                outcome.number.eq(number),
-                outcome.row.eq(at),
-                outcome.place.eq(slot),
-                number.eq(number + 1),
-                done.eq(done + 1),
-                slot.eq(slot + 1),
-            ]
-            with m.If(slot == slots - 1):
-                m.d.sync += [slot.eq(0), at.eq(at + 1)]
+            m.d.sync += [self.outcome.valid.eq(self.emit), done.eq(done + 1)]
             with m.If(done == self.columns - 1):
                 m.d.sync += done.eq(0)
-        with m.If((done == 0) & ~load):
-            m.d.sync += [
-                number.eq(self.origin_number),
-                at.eq(self.origin_at),
-                slot.eq(self.origin_slot),
-            ]
+        first = (done == 0) & ~load
+        if self.hidden:
+            slots = stage.grid[1] * stage.copies
+            at, slot = Signal.like(outcome.row), Signal.like(outcome.place)
+            with m.If(load):
+                m.d.sync += [outcome.row.eq(at), outcome.place.eq(slot), slot.eq(slot + 1)]
+                with m.If(slot == slots - 1):
+                    m.d.sync += [slot.eq(0), at.eq(at + 1)]
+            with m.If(first):
+                m.d.sync += [at.eq(self.origin_at), slot.eq(self.origin_slot)]
+        else:
+            number = Signal.like(outcome.number)
+            with m.If(load):
+                m.d.sync += [outcome.number.eq(number), number.eq(number + 1)]
+            with m.If(first):
+                m.d.sync += number.eq(self.origin_number)
         m.d.comb += outcome.times.eq(times)
 
     def _learn(self, m: Module, scan, load, winners, times, passing, last, time):

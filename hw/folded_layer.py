@@ -110,7 +110,7 @@ class FoldedLayer(Unit):
             "reports": Out(1),
             "learn": In(1),
             "learns": Out(1),
-            "outcome": Out(stream.Signature(outcome_layout(stage))),
+            "outcome": Out(stream.Signature(outcome_layout(stage, hidden))),
             "finished": Out(1),
             "take": In(1),
             "working": Out(1),
@@ -149,6 +149,7 @@ class FoldedLayer(Unit):
                 self.columns,
                 self.learning,
                 self.readout is not None,
+                self.hidden,
             )
             for e in range(self.stage.engines)
         ]
@@ -215,16 +216,18 @@ class FoldedLayer(Unit):
                 store.address.eq(engine.store_address),
                 store.read.eq(engine.store_read),
                 engine.store_word.eq(store.word),
+                engine.store_held.eq(self.write.any()),
                 engine.begin.eq(begin),
                 engine.half.eq(of),
                 engine.emit.eq(self.reports | int(self.hidden)),
                 engine.origin_row.eq(where["row"]),
                 engine.origin_place.eq(where["place"]),
                 engine.origin_copy.eq(where["copy"]),
-                engine.origin_number.eq(number),
-                engine.origin_at.eq(at),
-                engine.origin_slot.eq(slot),
             ]
+            if self.hidden:
+                m.d.comb += [engine.origin_at.eq(at), engine.origin_slot.eq(slot)]
+            else:
+                m.d.comb += engine.origin_number.eq(number)
             if self.learning:
                 m.d.comb += [
                     engine.learn.eq(following[1]),
@@ -248,7 +251,9 @@ class FoldedLayer(Unit):
         out = []
         for e, engine in enumerate(engines):
             init = self.weights[e * self.weight_rows :][: self.weight_rows]
-            rows = place(m, f"weights_{e}", Rows, self.weight_bits, self.weight_rows, init)
+            rows = place(
+                m, f"weights_{e}", Rows, self.weight_bits, self.weight_rows, self.learning, init
+            )
             own = self.target[e]
             m.d.comb += [
                 rows.address.eq(Mux(self.access, self.address, engine.row_address)),
@@ -291,7 +296,7 @@ class FoldedLayer(Unit):
                 self.sum_bits,
             )
             init = self.rows[e * self.vote_rows :][: self.vote_rows]
-            rows = place(m, f"readout_{e}", Rows, self.vote_bits, self.vote_rows, init)
+            rows = place(m, f"readout_{e}", Rows, self.vote_bits, self.vote_rows, self.voter, init)
             m.d.comb += [
                 votes.start.eq(engine.vote),
                 votes.winners.eq(engine.winners),
@@ -323,7 +328,7 @@ class FoldedLayer(Unit):
         outcomes = [engine.outcome for engine in engines]
         source = outcomes[0]
         if len(outcomes) > 1:
-            bits = outcome_layout(self.stage).size
+            bits = outcome_layout(self.stage, self.hidden).size
             merge = place(m, "merge", Merge, len(outcomes), bits)
             for port, outcome in zip(merge.i, outcomes, strict=True):
                 m.d.comb += [

@@ -1,6 +1,6 @@
 """Block memories of folded hardware: rows of weights, and the store of volleys."""
 
-from amaranth.hdl import Cat, Module
+from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
@@ -11,15 +11,34 @@ from racewave.hw.scan import bits_for, code_bits
 __all__ = ["Rows", "Store"]
 
 
+def connect_ports(m: Module, memory: Memory, unit: "Rows | Store", both: bool):
+    """Connect a read port and a write port; returns what the read port shows.
+
+    A block memory does not say what it shows of a row that is being written. Unless `both` is
+    true, nothing is read while something is written: synthesis sees that and adds no logic.
+    """
+    writer = memory.write_port()
+    if both:
+        reader = memory.read_port()
+        m.d.comb += [reader.addr.eq(unit.address), reader.en.eq(unit.read)]
+        return writer, reader.data
+    reader = memory.read_port(domain="comb")
+    data = Signal(len(reader.data), reset_less=True)
+    m.d.comb += reader.addr.eq(unit.address)
+    with m.If(unit.read & ~writer.en):
+        m.d.sync += data.eq(reader.data)
+    return writer, data
+
+
 class Rows(Unit):
     """Rows of weights with a read port and a write port.
-
-    What a row shows that is read and written in the same clock is not said; nobody does so.
 
     Parameters
     ----------
     width, depth : int
         Bits of a row, and rows.
+    both : bool
+        Rows are read in the clocks in which others are written; else a write comes first.
     init : tuple[int, ...]
         Rows at power-up; 0 where it ends.
 
@@ -31,8 +50,8 @@ class Rows(Unit):
         Write a row.
     """
 
-    def __init__(self, width: int, depth: int, init: tuple[int, ...] = ()):
-        self.width, self.depth, self.init = width, depth, init
+    def __init__(self, width: int, depth: int, both: bool, init: tuple[int, ...] = ()):
+        self.width, self.depth, self.both, self.init = width, depth, both, init
         super().__init__(
             {
                 "address": In(bits_for(depth)),
@@ -47,11 +66,9 @@ class Rows(Unit):
     def elaborate(self, platform):
         m = Module()
         m.submodules.memory = memory = Memory(shape=self.width, depth=self.depth, init=self.init)
-        reader, writer = memory.read_port(), memory.write_port()
+        writer, data = connect_ports(m, memory, self, self.both)
         m.d.comb += [
-            reader.addr.eq(self.address),
-            reader.en.eq(self.read),
-            self.row.eq(reader.data),
+            self.row.eq(data),
             writer.addr.eq(self.write_address),
             writer.data.eq(self.write_row),
             writer.en.eq(self.write),
@@ -72,7 +89,8 @@ class Store(Unit):
     Members
     -------
     address, read, word : In, In(1), Out
-        Source row with the half on top; its lines one clock after `read`, until the next.
+        Source row with the half on top; its lines one clock after `read`, until the next. Not
+        while a part is written.
     write, write_address, write_word : In(parts), In, In
         Write parts of a row.
     """
@@ -101,14 +119,12 @@ class Store(Unit):
         for n in range(self.parts):
             memory = Memory(shape=size, depth=2 << (len(self.address) - 1), init=())
             m.submodules[f"part_{n}"] = memory
-            reader, writer = memory.read_port(), memory.write_port()
+            writer, data = connect_ports(m, memory, self, both=False)
             m.d.comb += [
-                reader.addr.eq(self.address),
-                reader.en.eq(self.read),
                 writer.addr.eq(self.write_address),
                 writer.data.eq(self.write_word.word_select(n, size)),
                 writer.en.eq(self.write[n]),
             ]
-            words.append(reader.data)
+            words.append(data)
         m.d.comb += self.word.eq(Cat(*words))
         return m

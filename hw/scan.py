@@ -146,8 +146,9 @@ class Scan(Unit):
     known, updated : In(1)
         Winners of the oldest column that was not walked again are known; its walk has had its
         effect (learning only).
-    address, read, word : Out, Out(1), In
-        Port of the store: row, with the half on top; a word one clock after `read`.
+    address, read, word, held : Out, Out(1), In, In(1)
+        Port of the store: row, with the half on top; a word one clock after `read`; it cannot be
+        read now.
     enable : In(1)
         The event is taken.
     valid : Out(1)
@@ -173,6 +174,7 @@ class Scan(Unit):
             "origin_copy": In(bits_for(stage.copies)),
             "address": Out(bits_for(rows) + 1),
             "read": Out(1),
+            "held": In(1),
             "word": In(width * stage.channels * self.code_bits),
             "enable": In(1),
             "valid": Out(1),
@@ -230,7 +232,7 @@ class Scan(Unit):
         take = Signal()
         f_place, f_base = Signal.like(cursor.place), Signal.like(cursor.base)
         f_top, f_bottom, f_update = Signal(), Signal(), Signal()
-        m.d.comb += ready.eq(~fetched | take)
+        m.d.comb += ready.eq((~fetched | take) & ~self.held)
         m.d.sync += fetched.eq(self.read | (fetched & ~take))
         with m.If(self.read):
             m.d.sync += [
