@@ -36,8 +36,9 @@ MAKE_VARIABLES = (
     "CFG_CXXFLAGS_PCH_I=-include",
     "CFG_LDLIBS_THREADS=-pthread",
 )
-ONE_COMPILATION = 8_000_000  # bytes of C++
-RECIPE = 4  # part of the key: count up when a build is made differently
+LARGE = 250_000  # bytes of Verilog: C++ in small functions, compiled in parallel
+HUGE = 24_000_000  # bytes of C++: optimisation would take many minutes
+RECIPE = 5  # part of the key: count up when a build is made differently
 
 
 class BuildError(RuntimeError):
@@ -92,7 +93,7 @@ def build(
     waves
         The program can write waves.
     optimise
-        Optimisation of the C++ compiler (Verilator only); large models get none.
+        Optimisation of the C++ compiler (Verilator only); huge models get none.
 
     Raises
     ------
@@ -144,11 +145,13 @@ def _verilate(simulator: Simulator, place: Path, top: str, waves: bool, optimise
     for name in ("MAKEFLAGS", "MFLAGS", "CXXFLAGS", "CPPFLAGS", "LDFLAGS"):
         environment.pop(name, None)  # an outer make must not reach into this one
     objects = place / "objects"
+    large = (place / "bench.v").stat().st_size > LARGE
     command = [
         str(simulator.path / "bin" / "verilator_bin"),
         *("--cc", "--exe", "--vpi", "--no-timing", "--quiet"),
         *("-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-assert"),
         *("-Wno-fatal", "-Wno-lint", "-Wno-style"),
+        *(("--output-split", "5000", "--output-split-cfuncs", "300") if large else ()),
         *(("--trace-fst", *stand_ins(place / "libraries")) if waves else ()),
         *("--prefix", "Vtop", "--Mdir", str(objects), "--top-module", top, "-o", "../program"),
         *("-LDFLAGS", f"-Wl,-rpath,{cocotb.libs_dir} -L{cocotb.libs_dir}"),
@@ -164,10 +167,10 @@ def _verilate(simulator: Simulator, place: Path, top: str, waves: bool, optimise
     runtime = _Runtime(simulator, waves)
     runtime.bring(objects)
     command = ["make", "-s", "-j", str(min(4, _processors())), "-C", str(objects), "-f", "Vtop.mk"]
-    # One compilation saves headers. A large model is compiled in parts, and without optimisation:
-    # that takes minutes, which few simulations are long enough to win back.
-    large = sum(file.stat().st_size for file in objects.glob("*.cpp")) > ONE_COMPILATION
-    command += [f"VM_PARALLEL_BUILDS={int(large)}", f"OPT_FAST={'-O0' if large else optimise}"]
+    # One compilation saves headers; a large model is compiled in parts.
+    huge = sum(file.stat().st_size for file in objects.glob("*.cpp")) > HUGE
+    command += [f"VM_PARALLEL_BUILDS={int(large)}", f"OPT_FAST={'-O0' if huge else optimise}"]
+    command += ["OPT_SLOW=-O0", f"OBJCACHE={'ccache' if shutil.which('ccache') else ''}"]
     _call([*command, *MAKE_VARIABLES], place, environment)
     runtime.take(objects)
 

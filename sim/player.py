@@ -8,7 +8,6 @@ import numpy as np
 
 from racewave.golden import fast, kinds, network
 from racewave.golden.model import Model
-from racewave.sim.history import history
 
 __all__ = ["Player", "Steps"]
 
@@ -57,12 +56,18 @@ class Player:
     def __init__(self, model: Model, learn: bool):
         self.config = model.config
         self.learn = learn
-        self.layers = model.layers
         self.readout = model.readout
         readout = self.config.readout
         self._votes = readout is not None and readout.kind == "dual-voter"
-        self._fields = [stage.field_lines() for stage in self.config.stages]
-        self._states = [stage.column.seed for stage in self.config.stages]
+        self._model = model
+        self._layers: list[fast.Layer] = []  # made for the first waves
+
+    @property
+    def layers(self) -> tuple[np.ndarray, ...]:
+        """Weights of every layer as they are now: C x q x p."""
+        if not self._layers:
+            return self._model.layers
+        return tuple(layer.restore() for layer in self._layers)
 
     def play(
         self, volleys: np.ndarray, labels: np.ndarray | None = None, each: bool = False
@@ -80,21 +85,22 @@ class Player:
         """
         times: list[np.ndarray] = []
         kept: list[np.ndarray] = []
-        layers = list(self.layers)
         for n, stage in enumerate(self.config.stages):
             source = volleys if stage.source < 0 else times[stage.source]
-            place = (network.recode(source, stage.column), layers[n], self._fields[n], stage.column)
+            lines = network.recode(source, stage.column)
+            if n == len(self._layers):
+                events = fast.suits_events(lines, stage.column, self.learn)
+                place = self._model.layers[n], stage.field_lines(), stage.column
+                self._layers.append(fast.Layer(*place, events=events))
+            layer = self._layers[n]
             if each and self.learn:
-                out, every, self._states[n] = history(*place, self._states[n])
-                layers[n] = every[-1]
+                out, stored = layer.trace(lines)
+                kept.append(layer.restore(stored))
             else:
-                out, layers[n], self._states[n] = fast.run_layer(
-                    *place, self.learn, self._states[n]
-                )
-                every = np.broadcast_to(layers[n], (len(volleys), *stage.shape))
+                out = layer.play(lines, self.learn)
+                if each:
+                    kept.append(np.broadcast_to(layer.restore(), (len(lines), *stage.shape)))
             times.append(out)
-            kept.append(every)
-        self.layers = tuple(layers)
         final = [times[stage.index] for stage in self.config.finals]
         out = np.concatenate(final, axis=1) if len(final) > 1 else final[0]
         classes, readouts = self._classify(out, labels, each)

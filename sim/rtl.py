@@ -140,7 +140,9 @@ class Core:
             verilog = export(config)
         traced = waves is not None
         text = bench.verilog(config, verilog, self.room, traced)
-        self.build = build(picked, text, waves=traced)
+        # Folded cores play long; the compiler takes too long over the best code for a large one.
+        small = self.streams.folded and sum(stage.engines for stage in config.stages) <= 4
+        self.build = build(picked, text, waves=traced, optimise="-O2" if small else "-O1")
         self.session = Session(self.build, timeout_s, waves=waves, wake=wake)
         self.reset()
 
