@@ -200,9 +200,15 @@ def test_preset_survives_json(name):
 
 @pytest.mark.parametrize(
     ("name", "columns", "synapses"),
-    [("mnist-49", 49, 18_816), ("mnist-169", 169, 64_896), ("mnist-625", 625, 240_000)],
+    [
+        ("mnist-49", 49, 18_816),
+        ("mnist-169", 169, 64_896),
+        ("mnist-625", 625, 240_000),
+        ("mnist-625-voter", 625, 240_000),
+        ("rtnn-2layer", 3, 88_400),
+    ],
 )
-def test_mnist_presets_have_the_contract_size(name, columns, synapses):
+def test_mnist_presets_have_their_size(name, columns, synapses):
     preset = presets.load(name)
     assert (preset.columns, preset.synapses) == (columns, synapses)
 

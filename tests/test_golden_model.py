@@ -36,7 +36,8 @@ def saved(tmp_path: Path) -> Path:
 def assert_equal(found: Model, expected: Model) -> None:
     assert found.config == expected.config
     assert found.lfsr_states == expected.lfsr_states
-    np.testing.assert_array_equal(found.weights, expected.weights)
+    for read, written in zip(found.layers, expected.layers, strict=True):
+        np.testing.assert_array_equal(read, written)
     if expected.readout is None:
         assert found.readout is None
     else:
