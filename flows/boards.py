@@ -27,12 +27,31 @@ class Pins:
 
 @dataclass(frozen=True)
 class Available:
-    """What a device holds: logic cells (a LUT4 each), flip-flops, block memories, multipliers."""
+    """What a device holds: logic cells (a LUT4 each), flip-flops, block memories, multipliers.
+
+    `shapes` are the forms that a block memory can take, words x bits.
+    """
 
     cells: int
     ffs: int
     brams: int
     dsps: int
+    shapes: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def carries(self) -> int:
+        """Carry bits: every logic cell has one."""
+        return self.cells
+
+    def blocks(self, words: int, bits: int) -> int:
+        """Fewest block memories that hold so many words of so many bits.
+
+        Examples
+        --------
+        >>> load("ulx3s-85f").available.blocks(800, 36), load("hx8k").available.blocks(800, 36)
+        (2, 9)
+        """
+        return min(-(-words // depth) * -(-bits // width) for depth, width in self.shapes)
 
 
 @dataclass(frozen=True)
@@ -72,12 +91,17 @@ def _boards() -> dict[str, Board]:
             data: dict[str, Any] = tomllib.loads(file.read_text(encoding="utf-8"))
             data |= {
                 "pins": Pins(**data["pins"]),
-                "available": Available(**data["available"]),
+                "available": _available(data["available"]),
                 "aliases": tuple(data.get("aliases", ())),
             }
             boards[name] = Board(name=name, **data)
     # The smallest first: "which board would do" takes the first that fits.
     return dict(sorted(boards.items(), key=lambda item: item[1].available.cells))
+
+
+def _available(data: dict[str, Any]) -> Available:
+    shapes = tuple((words, bits) for words, bits in data["shapes"])
+    return Available(**{**data, "shapes": shapes})
 
 
 def names() -> list[str]:

@@ -288,12 +288,16 @@ def generate(
 @click.option("--board", required=True, metavar="BOARD", help="icebreaker, ulx3s-85f, ...")
 @click.option("-o", "--out", metavar="DIR", help="Folder for bitstream and report.")
 @click.option("--fast", is_flag=True, help="Place without timing: quicker, lower Fmax.")
+@click.option(
+    "--count", type=Number(1), metavar="N", help="Count the cycles of N images in simulation."
+)
 @share("seed")
 def build(
     model: str,
     board: str,
     out: str | None,
     fast: bool,
+    count: int | None,
     seed: int | None,
     as_json: bool,
     jobs: int | None,
@@ -302,15 +306,20 @@ def build(
     """Bitstream and report for a board, with open tools; --seed is the placer's."""
     settle(jobs, verbose)
     from racewave.flows import boards
-    from racewave.flows.build import Options
+    from racewave.flows.build import Options, count_cycles
     from racewave.flows.build import build as make
-    from racewave.flows.inputs import open_model
+    from racewave.flows.inputs import open_experiment, open_model
 
     target = boards.load(board)
-    shown = open_model(model)
+    shown = open_model(model, clock_mhz=target.clock_hz / 1e6)
     place = out or f"{shown.config.name}-{target.name}"
+    options = Options(1 if seed is None else seed, fast)
     with Console() as show:
-        built = make(shown, target, place, Options(1 if seed is None else seed, fast), show.say)
+        counted = None
+        if count is not None:
+            experiment = open_experiment(shown, images=count, draw=count)
+            counted = count_cycles(experiment, target, place, show.say)
+        built = make(shown, target, place, options, show.say, counted)
     if not answer(as_json, built.to_dict()):
         print(built.text, end="")
         print(f"{'Found in the cache' if built.cached else 'Built'} in {built.seconds} s: {place}")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from racewave.flows import engines
 from racewave.flows.options import Shown
 from racewave.golden import config as configs
 from racewave.golden import data, encoders, model, presets, volleys
@@ -48,8 +49,8 @@ class Experiment:
     source: str
 
 
-def open_model(name: str, seed: int | None = None) -> Model:
-    """A model file, or the untrained model of a config file or preset.
+def open_model(name: str, seed: int | None = None, clock_mhz: float | None = None) -> Model:
+    """A model file, or the untrained model of a config file or preset, its engines chosen.
 
     Parameters
     ----------
@@ -57,10 +58,14 @@ def open_model(name: str, seed: int | None = None) -> Model:
         Path of an ``.npz`` or ``.toml`` file, or a preset.
     seed
         Of the initial weights, if the config leaves them to chance.
+    clock_mhz
+        Clock that `target_fps` reckons with, if not the config's; see `engines.pick`.
     """
     if Path(name).suffix == ".npz":
-        return model.load(name)
-    return model.initial(configs.load(name), seed)
+        found = model.load(name)
+        picked = engines.pick(found.config, clock_mhz)
+        return found if picked is found.config else replace(found, config=picked)
+    return model.initial(engines.pick(configs.load(name), clock_mhz), seed)
 
 
 def open_config(name: str) -> Config:
@@ -126,8 +131,8 @@ def open_experiment(
         raise BadInput("--input and --data must not be given together")
     if file is not None:
         found = volleys.load(file, shown.config)
-        if found.weights is not None:
-            shown = shown.with_weights(found.weights)
+        if found.layers is not None:
+            shown = shown.with_weights(found.layers)
         result = Experiment(shown, found.times, found.labels, file)
     elif data_name is not None or shown.config.input is not None:
         images_of = open_data(shown.config, data_name, data_dir)

@@ -23,6 +23,7 @@ WIDTH = 96
 ROWS = {
     "cells": "logic cells",
     "luts": "LUT4",
+    "carries": "carry bits",
     "ffs": "flip-flops",
     "brams": "block memories",
     "dsps": "multipliers",
@@ -42,6 +43,7 @@ def resources(board: Board, cells: Cells, logic_cells: int) -> dict[str, dict[st
     return {
         "cells": {"used": logic_cells, "available": have.cells},
         "luts": {"used": cells.luts, "available": have.cells},
+        "carries": {"used": cells.carries, "available": have.carries},
         "ffs": {"used": cells.ffs, "available": have.ffs},
         "brams": {"used": cells.brams, "available": have.brams},
         "dsps": {"used": cells.dsps, "available": have.dsps},
@@ -122,6 +124,11 @@ def boxed(report: dict[str, Any], config: Config) -> str:
         "per image",
         f"{image['cycles']} cycles, {image['us']} us ({image['us_at_fmax']} us at Fmax)",
     )
+    if image["counted_cycles"]:
+        facts.add_row(
+            "  counted", f"{image['counted_cycles']} cycles, {image['counted_images']:,} images"
+        )
+    facts.add_row("images/s", f"{image['per_s']:,} ({image['per_s_at_fmax']:,} at Fmax)")
     if image["learning_cycles"]:
         facts.add_row(
             "  learning",

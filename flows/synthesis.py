@@ -16,9 +16,10 @@ __all__ = ["Cells", "count", "script", "synthesise"]
 # of the columns apart: a 32x12 column with STDP takes 30 % more LUT4. This one keeps structure,
 # maps and minimises.
 MAPPING = "+&scorr; &sweep; &if {W} {D} {R}; &mfs"
-# Modules that stay as they are: equal columns are synthesised once, and the report can tell the
-# core from the UART around it.
-KEPT = "column network"
+# Modules that stay as they are: equal columns and engines are synthesised once, and the report can
+# tell the core from the UART around it.
+KEPT = "column engine engine_* votes votes_* network folded"
+CORES = {"spatial": "network", "folded": "folded"}  # module of the core
 COMMANDS = {
     "ice40": "synth_ice40 -device {device}",
     # Without the wide multiplexers of ECP5: they cost a LUT4 per input pair; 25 % fewer without.
@@ -27,7 +28,8 @@ COMMANDS = {
 DEVICES = {"up5k": "u", "hx8k": "hx"}  # of synth_ice40
 LUTS = {"SB_LUT4": 1, "LUT4": 1, "CCU2C": 2, "TRELLIS_DPR16X4": 6}
 FFS = ("SB_DFF", "TRELLIS_FF")
-BRAMS = ("SB_RAM40_4K", "DP16KD")
+CARRIES = {"SB_CARRY": 1, "CCU2C": 2}
+BRAMS = ("SB_RAM40_4K", "DP16KD", "PDPW16KD")
 DSPS = ("SB_MAC16", "MULT18X18D", "ALU54B")
 
 
@@ -39,11 +41,12 @@ class Cells:
     ----------
     luts
         LUT4; on ECP5 a carry cell counts as two, a 16 x 4 distributed memory as six.
-    ffs, brams, dsps
-        Flip-flops, block memories, multipliers.
+    carries, ffs, brams, dsps
+        Carry bits, flip-flops, block memories, multipliers.
     """
 
     luts: int
+    carries: int
     ffs: int
     brams: int
     dsps: int
@@ -103,5 +106,7 @@ def _sum(cells: dict[str, Any]) -> Cells:
     def some(*starts: str) -> int:
         return sum(n for kind, n in cells.items() if kind.startswith(starts))
 
-    luts = sum(LUTS.get(kind, 0) * number for kind, number in cells.items())
-    return Cells(luts, some(*FFS), some(*BRAMS), some(*DSPS))
+    def weighed(weights: dict[str, int]) -> int:
+        return sum(weights.get(kind, 0) * number for kind, number in cells.items())
+
+    return Cells(weighed(LUTS), weighed(CARRIES), some(*FFS), some(*BRAMS), some(*DSPS))
