@@ -8,7 +8,18 @@ import numpy as np
 import pytest
 from mutants import mutated
 
-from racewave.golden import archive, config, data, fits, job, model, network, presets, train
+from racewave.golden import (
+    archive,
+    config,
+    data,
+    encoders,
+    fits,
+    job,
+    model,
+    network,
+    presets,
+    train,
+)
 from racewave.golden.errors import BadInput
 
 pytest.importorskip("torch", reason="training needs torch")
@@ -272,3 +283,128 @@ def test_shifted_images_are_moved_by_at_most_a_pixel():
     assert seen == {(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1)}
     assert (moved != fits.shift(images, built, 1)).any()
     assert fits.shift(images, small(), 0) is images
+
+
+def deep(kind: str, **changes: object) -> config.Config:
+    """Two layers, the second trained on what the first fires in the same wave."""
+    tables = small(**{"epochs": 2, **changes}).to_dict()
+    tables["layer"] = [
+        {"field": 4, "stride": 2},
+        {"field": 2, "stride": 1, "column": {"q": 6, "theta": 8, "u_search": 200, "seed": 99}},
+    ]
+    tables["readout"] = {"kind": kind}
+    tables["hardware"] = {"micro_architecture": "folded"}
+    return config.from_dict(tables)
+
+
+def small_with(kind: str) -> config.Config:
+    """`small` with another read-out."""
+    tables = small().to_dict()
+    hardware = {"micro_architecture": "folded"}
+    return config.from_dict({**tables, "readout": {"kind": kind}, "hardware": hardware})
+
+
+KINDS = ("linear", "dual-voter", "tally")
+
+
+def check_kind(kind: str, digits: data.Dataset, folder: Path, **changes: object) -> None:
+    """Interrupted in the columns and in the read-out, the run still ends in the same bytes."""
+    built = deep(kind, **changes)
+    report = train.train(built, digits, folder / "whole.npz", compare=False)
+    trained = model.load(folder / "whole.npz")
+    assert [int(w.max()) > 1 for w in trained.layers] == [True, True]
+    assert len(set(trained.lfsr_states)) == 2
+    classes = network.classify(trained, digits.test_images, "reference")
+    assert int((classes == digits.test_labels).sum()) == report.correct
+    path = folder / "m.npz"
+    for stop, resume in ((250, False), (WAVES + 1, True), (None, True)):
+        if not path.exists():  # a tally without shifts needs one epoch only
+            train.train(built, digits, path, resume=resume, stop_after_waves=stop, compare=False)
+    assert path.read_bytes() == (folder / "whole.npz").read_bytes()
+
+
+@pytest.mark.parametrize("shifts", [0, 1])
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_on_two_layers(kind: str, shifts: int, digits: data.Dataset, tmp_path: Path):
+    check_kind(kind, digits, tmp_path, shifts=shifts)
+
+
+@pytest.mark.parametrize(
+    ("kind", "old", "new"),
+    [
+        ("dual-voter", 'kinds.check(arrays["fit_counters"], self._config)', "self._counters"),
+        ("dual-voter", 'self.epoch = int(arrays["fit_epoch"])', "pass"),
+        ("tally", 'arrays["fit_counts"].copy()', "self._counts"),
+    ],
+)
+def test_planted_bug_in_fits(
+    kind: str,
+    old: str,
+    new: str,
+    digits: data.Dataset,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(job, "fits", mutated(fits, old, new))
+    with pytest.raises((AssertionError, AttributeError)):
+        check_kind(kind, digits, tmp_path, shifts=1)
+
+
+def test_voter_is_what_the_network_learns_on_line(digits: data.Dataset, tmp_path: Path):
+    """Training of the voter is one run of labelled waves, columns frozen, in the seed's order."""
+    built = small_with("dual-voter")
+    train.train(built, digits, tmp_path / "m.npz", compare=False)
+    trained = model.load(tmp_path / "m.npz")
+    shown, labels = digits.train_images[:400], digits.train_labels[:400].astype(int)
+    orders = [np.random.default_rng([0, epoch, 1]).permutation(400) for epoch in range(3)]
+    order = np.concatenate(orders)
+    waves = encoders.encode(shown[order], trained.config)
+    blank = replace(trained, readout=model.initial(trained.config).readout)
+    result = network.run(blank, waves, labels=labels[order])
+    np.testing.assert_array_equal(result.readout, trained.readout)
+    assert (result.classes[-400:] == labels[orders[-1]]).mean() > 0.5
+
+
+def test_tally_counts_winners(digits: data.Dataset, tmp_path: Path):
+    built = small_with("tally")
+    report = train.train(built, digits, tmp_path / "m.npz", compare=False)
+    trained = model.load(tmp_path / "m.npz")
+    waves = encoders.encode(digits.train_images[:400], trained.config)
+    times = network.run(trained, waves).times
+    labels = digits.train_labels[:400]
+    for output, label in enumerate(trained.readout):
+        seen = np.bincount(labels[times[:, output] != 7], minlength=10)
+        assert label == (seen.argmax() if seen.any() else 255)
+    assert report.epochs == 1
+    assert report.accuracy > 30
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "message"),
+    [
+        ("dual-voter", "fit_counters", "must be whole: fit_counters"),
+        ("tally", "fit_counts", "must be whole: fit_counts"),
+    ],
+)
+def test_edited_checkpoint_of_a_voter(
+    kind: str, name: str, message: str, digits: data.Dataset, tmp_path: Path
+):
+    path = tmp_path / "m.npz"
+    train.train(deep(kind, shifts=1), digits, path, stop_after_waves=WAVES + 1, compare=False)
+    arrays = archive.read(job.checkpoint_path(path), "checkpoint")
+    archive.write(job.checkpoint_path(path), arrays | {name: arrays[name][:-1]})
+    with pytest.raises(BadInput, match=message):
+        train.train(deep(kind, shifts=1), digits, path, resume=True, compare=False)
+
+
+def test_four_bits_are_enough(digits: data.Dataset, tmp_path: Path):
+    found = []
+    for bits in (8, 4):
+        tables = small(images=1437, readout_images=1437, epochs=20).to_dict()
+        tables["layer"][0]["stride"] = 2
+        tables["readout"]["bits"] = bits
+        report = train.train(config.from_dict(tables), digits, tmp_path / "m.npz", compare=False)
+        found.append(report.accuracy)
+        table = model.load(tmp_path / "m.npz").readout
+        assert np.abs(table.astype(int)).max() == 2 ** (bits - 1) - 1
+    assert found[1] >= found[0] - 2
