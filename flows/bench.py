@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
-from racewave.flows import bench_area, bench_golden, bench_sim, bench_verilog
+from racewave.flows import bench_area, bench_golden, bench_online, bench_sim, bench_verilog
 from racewave.flows.console import Console
 from racewave.golden.errors import BadInput, nearest
 
@@ -17,6 +17,7 @@ Measure = Callable[[str | None, Console], list[dict[str, Any]]]
 BENCHES: dict[str, Measure] = {
     "accuracy": bench_golden.accuracy,
     "golden": bench_golden.speed,
+    "online": bench_online.online,
     "verilog": bench_verilog.generation,
     "area": bench_area.area,
     "cosim": bench_sim.cosim,

@@ -303,6 +303,7 @@ def _learn_alone(rows, c, when, y, draws, column, settings):
     """STDP of a column each synapse of which has its own three draws, line by line."""
     _, t_in, _, none, _, w_max, _, _, gated_search, _ = settings
     values, place, limits = draws
+    capture, minus, search, backoff, least = limits[0], limits[1], limits[2], limits[3], limits[4]
     _, p, q = rows.shape
     winners = np.flatnonzero(y != none)
     for i in range(p):
@@ -310,36 +311,20 @@ def _learn_alone(rows, c, when, y, draws, column, settings):
         start = (place + 3 * q * (column * p + i)) % PERIOD
         for j in winners:
             rises = x < t_in and x <= y[j]
-            case = limits[0] if rises else limits[1] if x < t_in else limits[3]
+            if rows[c, i, j] == (w_max if rises else 0):
+                continue
             at = start + 3 * j
-            if values[at] < case:
+            if values[at] < (capture if rises else minus if x < t_in else backoff):
                 table = limits[(5 if rises else 6 + w_max) + rows[c, i, j]]
-                allowed = values[at + 1] < limits[4] or values[at + 2] < table
-                if rises:
-                    _up(rows, c, i, j, w_max, allowed)
-                else:
-                    _down(rows, c, i, j, allowed)
+                if values[at + 1] < least or values[at + 2] < table:
+                    rows[c, i, j] += 1 if rises else -1
         if x < t_in:
             for j in range(q):
                 at = start + 3 * j
-                if values[at] < limits[2] and y[j] == none:
+                if values[at] < search and y[j] == none and rows[c, i, j] < w_max:
                     table = limits[5 + rows[c, i, j]]
-                    allowed = values[at + 1] < limits[4] or values[at + 2] < table
-                    _up(rows, c, i, j, w_max, allowed or not gated_search)
-
-
-@_jit
-def _up(rows, c, i, j, w_max, allowed):
-    """Add 1 to a weight that is not yet the largest."""
-    if allowed and rows[c, i, j] < w_max:
-        rows[c, i, j] += 1
-
-
-@_jit
-def _down(rows, c, i, j, allowed):
-    """Take 1 from a weight that is not yet 0."""
-    if allowed and rows[c, i, j] > 0:
-        rows[c, i, j] -= 1
+                    if values[at + 1] < least or values[at + 2] < table or not gated_search:
+                        rows[c, i, j] += 1
 
 
 @_jit

@@ -7,10 +7,10 @@ import pytest
 from amaranth.sim import Simulator
 from numpy.testing import assert_array_equal
 
-from racewave.flows import bench, bench_golden, bench_verilog
+from racewave.flows import bench, bench_golden, bench_online, bench_verilog
 from racewave.flows.console import Console
 from racewave.flows.plain import PlainColumn
-from racewave.golden import column, data
+from racewave.golden import column, data, fast
 from racewave.golden.config import ColumnConfig
 
 SMALL = ColumnConfig(p=4, q=3, theta=6, w_max=3)
@@ -81,3 +81,34 @@ def test_rows_of_accuracy_have_both_baselines(monkeypatch):
         assert 0 <= row["value"] <= 100
         fewer = (100 - row["baseline_value"]) / (100 - row["value"])
         assert row["ratio"] == pytest.approx(fewer, abs=0.01)
+
+
+def test_rows_of_on_line_training_say_what_they_are_compared_with(monkeypatch):
+    rng = np.random.default_rng(3)
+    images = rng.integers(0, 256, (4, 28, 28), np.uint8)
+    labels = np.zeros(4, np.uint8)
+    monkeypatch.setattr(
+        data, "load", lambda *_: data.Dataset("mnist", images, labels, images, labels)
+    )
+    monkeypatch.setattr(bench_online, "FEW", 1)
+    rows = bench.bench(["online"], None, Console())
+    names = [row["name"].rpartition(" ")[2] for row in rows if row["baseline"] == "reference form"]
+    assert names == ["synapse", "synapse", "layer", "layer"]
+    for one, every in zip(rows[::2], rows[1::2], strict=True):
+        assert (one["unit"], every["unit"]) == ("images/s", "waves/s")
+        assert every["value"] == pytest.approx(28 * one["value"], rel=0.05)
+        assert one["ratio"] == every["ratio"] > 1
+        assert one["ratio"] == pytest.approx(one["value"] / one["baseline_value"], rel=0.05)
+
+
+def test_what_is_timed_fires_and_learns():
+    """A bench of waves without winners would be fast."""
+    column = bench_online.presets.load("rtnn-v8").column
+    column = column.model_copy(update={"randomness": "synapse"})
+    images = np.random.default_rng(4).integers(0, 256, (300, 28, 28), np.uint8)
+    weights = bench_online._teach(images, column)
+    times, after, state = bench_online._learn(fast.run_layer, column, weights, images)
+    assert times.shape == (300 * 28, 100)
+    assert ((times != column.none).sum(axis=1) == column.k).mean() > 0.9
+    assert (after != weights).any()
+    assert state != column.seed

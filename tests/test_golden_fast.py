@@ -236,9 +236,10 @@ def test_planted_bug_in_blocks(monkeypatch: pytest.MonkeyPatch):
         (WAYS[1], "up[w] = w < w_max and rises", "up[w] = rises"),
         (WAYS[1], "(rises or not gated_search)", "(rises or gated_search)"),
         (WAYS[2], "rises = x < t_in and x <= y[j]", "rises = x < t_in and x < y[j]"),
-        (WAYS[2], "limits[1] if x < t_in", "limits[1] if x <= t_in"),
+        (WAYS[2], "else minus if x < t_in", "else minus if x <= t_in"),
         (WAYS[2], "(column * p + i)", "(column * q + i)"),
-        (WAYS[2], "allowed or not gated_search", "allowed or gated_search"),
+        (WAYS[2], "table or not gated_search", "table or gated_search"),
+        (WAYS[2], "y[j] == none and rows[c, i, j] < w_max", "y[j] == none"),
     ],
 )
 def test_planted_bug_in_a_kernel(
