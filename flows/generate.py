@@ -11,8 +11,9 @@ import numpy as np
 
 from racewave.flows import datasheet, files, tools
 from racewave.golden.model import Model
+from racewave.golden.streams import Streams
 
-__all__ = ["Generated", "generate", "rows"]
+__all__ = ["Generated", "generate", "images", "rows"]
 
 
 @dataclass(frozen=True)
@@ -65,24 +66,37 @@ def generate(model: Model, out: str | Path, say: tools.Say | None = None) -> Gen
     config, top = model.config, model.config.module_name
     files.check_place(Path(out).absolute(), out)
     tools.prepare("yosys", say)
-    verilog = export(config, model.readout)
+    verilog = export(config, model)
+    found = images(model)
     texts = {
         f"{top}.v": verilog,
-        "weights.hex": rows(
-            model.weights.transpose(0, 2, 1).reshape(-1, config.column.q), config.column.w_bits
-        ),
+        **found,
         "ports.md": datasheet.page(config, verilog),
         "config.json": files.to_json(config.to_dict()),
-        f"{config.name}.core": core_file(model),
+        f"{config.name}.core": core_file(model, list(found)),
     }
-    if config.readout is not None and model.readout is not None:
-        texts["readout.hex"] = rows(model.readout, config.readout.bits)
     about = {"config": config.name, "hash": config.hash, "top": top}
     with files.folder(out, about) as folder:
         for name, text in texts.items():
             (folder / name).write_text(text, encoding="utf-8")
         listed = files.manifest(folder, about)["files"]
     return Generated(str(out), top, listed, config.hash)
+
+
+def images(model: Model) -> dict[str, str]:
+    """Memory images by file name: the weights of every layer, then the read-out if there is one.
+
+    Examples
+    --------
+    >>> from racewave.golden import model, presets
+    >>> list(images(model.initial(presets.load("cmu-cvt"))))
+    ['weights.hex']
+    """
+    layers = len(model.config.stages)
+    names = ["weights.hex"] if layers == 1 else [f"layer{n}.weights.hex" for n in range(layers)]
+    tables = list(Streams(model.config).tables(model))
+    pairs = zip([*names, "readout.hex"], tables, strict=False)
+    return {name: rows(codes, block.bits) for name, (block, codes) in pairs}
 
 
 def rows(table: np.ndarray, bits: int) -> str:
@@ -106,11 +120,10 @@ def rows(table: np.ndarray, bits: int) -> str:
     return "".join(f"{word:0{digits}x}\n" for word in words)
 
 
-def core_file(model: Model) -> str:
-    """FuseSoC's description of the core (CAPI 2)."""
+def core_file(model: Model, names: list[str]) -> str:
+    """FuseSoC's description of the core (CAPI 2), with the names of its memory images."""
     config, top = model.config, model.config.module_name
-    images = ["weights.hex"] + (["readout.hex"] if model.readout is not None else [])
-    data = "".join(f"      - {name}: {{copyto: {name}}}\n" for name in images)
+    data = "".join(f"      - {name}: {{copyto: {name}}}\n" for name in names)
     return f"""CAPI=2:
 name: racewave:networks:{config.name}:{version("racewave")}
 description: "{config.description or config.name} (config {config.hash})"

@@ -24,6 +24,7 @@ SHORT = 16  # characters of one that may move to several places
 
 NAME = re.compile(r"[A-Za-z_$][\w$]*")
 NAMELESS = re.compile(r"_\d+_")
+ESCAPED = re.compile(r"\\(\S+) ")
 NUMBER = re.compile(r"\d+'\w+")
 DECLARED = re.compile(
     r"  (?P<kind>input|output|wire|reg) (?:\[(?P<high>\d+):0\] )?"
@@ -354,6 +355,26 @@ def _write(body: Body) -> str:
     return "\n".join([head, *declared, *lines])
 
 
+def plain_names(text: str) -> str:
+    r"""Give names that Verilog must escape (``\first$31``, keywords) names that it need not.
+
+    Examples
+    --------
+    >>> print(plain_names("wire first; wire \\first$31 ; assign first = \\first$31 ;"))
+    wire first; wire first_31; assign first = first_31;
+    """
+    taken = set(NAME.findall(text))
+    found: dict[str, str] = {}
+    for name in dict.fromkeys(ESCAPED.findall(text)):
+        plain = re.sub(r"\W", "_", name.strip("$").replace("$", "_"))
+        plain = plain if NAME.fullmatch(plain) and plain != name else f"{plain}_"
+        while plain in taken:
+            plain += "_"
+        taken.add(plain)
+        found[name] = plain
+    return ESCAPED.sub(lambda match: found[match[1]], text)
+
+
 def pretty(text: str) -> str:
     """Rewrite the modules of a Verilog text for readers.
 
@@ -377,4 +398,6 @@ def pretty(text: str) -> str:
         _drop_unread(body)
         return _write(body)
 
-    return re.sub(r"^module .*?^endmodule", rewrite, text, flags=re.MULTILINE | re.DOTALL)
+    return re.sub(
+        r"^module .*?^endmodule", rewrite, plain_names(text), flags=re.MULTILINE | re.DOTALL
+    )

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from boards import FOLDED, LAYERS, VOTER
+from boards import model as boards_model
 from mutants import mutated
 from numpy.testing import assert_array_equal
 
@@ -75,10 +77,9 @@ def check_rows(unit, trained):
     layout = Layout(trained.config)
     rows = trained.weights.transpose(0, 2, 1).reshape(-1, 12)
     assert_array_equal(items(unit.rows(rows, 3), 3, 12), rows)
-    lines = [
-        int(line, 16).to_bytes(layout.row_bytes, "little") for line in unit.rows(rows, 3).split()
-    ]
-    assert b"".join(lines) == layout.pack_weights(trained.weights)
+    text = unit.rows(rows, 3) + unit.rows(trained.readout, 8)
+    lines = [int(line, 16).to_bytes(layout.row_bytes, "little") for line in text.split()]
+    assert b"".join(lines) == layout.pack_model(trained)
     codes = items(unit.rows(trained.readout, 8), 8, 10)
     assert_array_equal(codes.astype(np.uint8).view(np.int8), trained.readout)
 
@@ -105,6 +106,35 @@ def test_page_shows_the_ports_of_the_text(core):
     rows = re.findall(r"^\| `(\w+)` \| (\w+) \| (\d+) \|", page, re.MULTILINE)
     assert sorted(rows) == sorted((name, way, str(bits)) for name, way, bits in ports)
     assert dict((name, bits) for name, _, bits in ports)["s_axis_volley_tdata"] == 384
+
+
+@pytest.mark.parametrize("config", [FOLDED, VOTER, LAYERS], ids=lambda c: c.name)
+def test_folded_cores(config, tmp_path):
+    """Images of every block, a page with every port, and a header that lists the layers."""
+    shown, layout = boards_model(3, config), Layout(config)
+    done = generate.generate(shown, tmp_path / "out")
+    images = [name for name in done.files if name.endswith(".hex")]
+    layers = [f"layer{n}.weights.hex" for n in range(len(config.stages))]
+    wanted = layers if len(layers) > 1 else ["weights.hex"]
+    assert images == sorted([*wanted, *(["readout.hex"] if config.readout else [])])
+    rows = [
+        int(line, 16).to_bytes(layout.row_bytes, "little")
+        for name in [*wanted, "readout.hex"]
+        if name in images
+        for line in (tmp_path / "out" / name).read_text().split()
+    ]
+    assert b"".join(rows) == layout.pack_model(shown)
+    text = (tmp_path / "out" / f"{done.top}.v").read_text()
+    for stage in config.stages:
+        assert f"//   layer {stage.index + 1}: {stage.columns} columns on 2 engines" in text
+    page = (tmp_path / "out" / "ports.md").read_text()
+    shown_ports = re.findall(r"^\| `(\w+)` \| (\w+) \| (\d+) \|", page, re.MULTILINE)
+    found = [(name, way, str(bits)) for name, way, bits in datasheet.ports(text, done.top)]
+    assert sorted(shown_ports) == sorted(found)
+    assert len(found) == 21
+    assert f"A volley is {layout.streams.volley_beats} beats of 8 time codes" in page
+    core = (tmp_path / "out" / f"{config.name}.core").read_text()
+    assert all(name in core for name in images)
 
 
 def test_core_file_names_what_is_there(core):
