@@ -183,7 +183,7 @@ class FoldedLayer(Unit):
             calm.eq(idle & ~ended),
             begin.eq(full.bit_select(of, 1) & ~scanning & scanned & ready & (calm | plain)),
             self.working.eq(scanning | ~idle | begin),
-            self.busy.eq(full.any() | scanning | ~idle),
+            self.busy.eq(full.any() | scanning | ~idle | ended | self.outcome.valid),
         ]
         m.d.sync += begun.eq(begin)
         with m.If(begin):
@@ -330,11 +330,12 @@ class FoldedLayer(Unit):
         if len(outcomes) > 1:
             bits = outcome_layout(self.stage, self.hidden).size
             merge = place(m, "merge", Merge, len(outcomes), bits)
-            for port, outcome in zip(merge.i, outcomes, strict=True):
+            waits = self._in_step(m, outcomes)
+            for n, (port, outcome) in enumerate(zip(merge.i, outcomes, strict=True)):
                 m.d.comb += [
-                    port.valid.eq(outcome.valid),
+                    port.valid.eq(outcome.valid & ~waits[n]),
                     port.payload.eq(outcome.payload),
-                    outcome.ready.eq(port.ready),
+                    outcome.ready.eq(port.ready & ~waits[n]),
                 ]
             source = merge.o
         m.d.comb += [
@@ -342,3 +343,25 @@ class FoldedLayer(Unit):
             self.outcome.payload.eq(source.payload),
             source.ready.eq(self.outcome.ready),
         ]
+
+    def _in_step(self, m: Module, outcomes: list) -> Signal:
+        """Engines whose next outcome is of the wave after the one that the others still send.
+
+        Only waves without report overlap: nobody but the next layer sees two of them at a time.
+        """
+        waits = Signal(len(outcomes))
+        if not self.hidden:
+            return waits
+        sent = Signal(len(outcomes))  # with this clock's outcomes
+        for n, outcome in enumerate(outcomes):
+            count = Signal(bits_for(self.columns), name=f"sent_{n}")
+            takes, last = Signal(name=f"sends_{n}"), Signal(name=f"sends_last_{n}")
+            m.d.comb += [
+                takes.eq(outcome.valid & outcome.ready),
+                last.eq(takes & (count == self.columns - 1)),
+                sent[n].eq(waits[n] | last),
+            ]
+            with m.If(takes):
+                m.d.sync += count.eq(Mux(last, 0, count + 1))
+        m.d.sync += waits.eq(Mux(sent.all(), 0, sent))
+        return waits
