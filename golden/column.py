@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from racewave.golden import response, stdp, wta
+from racewave.golden import response, wta
 from racewave.golden.config import ColumnConfig
 
-__all__ = ["evaluate", "run", "step"]
+__all__ = ["evaluate", "run"]
 
 
 def evaluate(times: np.ndarray, weights: np.ndarray, column: ColumnConfig) -> np.ndarray:
@@ -39,47 +39,6 @@ def evaluate(times: np.ndarray, weights: np.ndarray, column: ColumnConfig) -> np
     return wta.wta(raw, at_fire, column.k, column.tie, column.none)
 
 
-def step(
-    times: np.ndarray, weights: np.ndarray, state: int, column: ColumnConfig, learn: bool
-) -> tuple[np.ndarray, np.ndarray, int]:
-    """Play one wave.
-
-    Parameters
-    ----------
-    times
-        Input spike times, p.
-    weights
-        q x p.
-    state
-        Random generator; a wave without learning leaves it as it is.
-    column
-        Parameters.
-    learn
-        Apply STDP after the wave.
-
-    Returns
-    -------
-    times : numpy.ndarray
-        Winners' spike times, q.
-    weights : numpy.ndarray
-        q x p, a new array if learning.
-    state : int
-        Random generator.
-
-    Examples
-    --------
-    >>> column = ColumnConfig(p=2, q=1, theta=2, u_capture=1024, u_backoff=1024, u_min=1024)
-    >>> out, weights, state = step(np.array([0, 7]), np.array([[3, 3]]), 0xACE1, column, learn=True)
-    >>> out.tolist(), weights.tolist()
-    ([1], [[4, 2]])
-    """
-    out = evaluate(times[None], weights, column)[0]
-    if learn:
-        (decisions,), state = stdp.decide(state, column, 1)
-        weights = stdp.update(weights, times, out, decisions, column)
-    return out, weights, state
-
-
 def run(
     volleys: np.ndarray,
     weights: np.ndarray,
@@ -87,7 +46,7 @@ def run(
     learn: bool = False,
     state: int | None = None,
 ) -> tuple[np.ndarray, np.ndarray, int]:
-    """Play volleys, one wave each.
+    """Play volleys, one wave each: a column is a layer of one.
 
     Parameters
     ----------
@@ -118,8 +77,8 @@ def run(
     >>> times.tolist(), weights.tolist(), state
     ([[1], [1], [1]], [[6, 0]], 47772)
     """
-    state = column.seed if state is None else state
-    times = np.full((len(volleys), column.q), column.none, column.times_dtype)
-    for wave, volley in enumerate(volleys):
-        times[wave], weights, state = step(volley, weights, state, column, learn)
-    return times, weights, state
+    from racewave.golden import layer  # which needs `evaluate`
+
+    fields = np.arange(column.p)[None]
+    times, layers, state = layer.run(volleys, weights[None], fields, column, learn, state)
+    return times, layers[0], state

@@ -111,9 +111,9 @@ def check(unit: ModuleType) -> None:
     [
         ("potential, column.theta)", "potential, column.theta + 1)"),
         ("raw, at_fire, column.k", "raw, -at_fire, column.k"),
-        ("(decisions,), state = stdp", "(decisions,), _ = stdp"),
-        ("stdp.update(weights, times, out", "stdp.update(weights, times, out[::-1]"),
-        ("state = column.seed if", "state = 1 if"),
+        ("np.arange(column.p)[None]", "np.arange(column.p)[None, ::-1]"),
+        ("column, learn, state)", "column, False, state)"),
+        ("layers[0], state", "layers[0], column.seed"),
     ],
 )
 def test_planted_bug(old: str, new: str):
