@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from racewave.golden.config import Config
+from racewave.hw import folded_latency
 from racewave.hw.control import drain_cycles
 from racewave.hw.readout import readout_cycles
 from racewave.hw.wta import hold_cycles
@@ -32,11 +33,16 @@ class Latency:
 def wave_cycles(config: Config, learn: bool = False) -> int:
     """Clocks of a wave in which the k-WTA never stops it, streams not counted.
 
+    Of folded hardware: clocks from one wave to the next while volleys wait, with as many spikes as
+    the encoder can send. See `racewave.hw.folded_latency`.
+
     Examples
     --------
     >>> wave_cycles(Config()), wave_cycles(Config(), learn=True)
     (10, 43)
     """
+    if config.hardware.micro_architecture == "folded":
+        return folded_latency.wave_cycles(config, learn)
     column = config.column
     after = [0]
     if config.readout:
@@ -56,6 +62,8 @@ def latencies(config: Config) -> list[Latency]:
     frozen wave | steps + 3 | 10
     learning wave | steps + 3 + p + 1 | 43
     """
+    if config.hardware.micro_architecture == "folded":
+        return [Latency(*line) for line in folded_latency.lines(config)]
     column, readout = config.column, config.readout
     drain = drain_cycles(column)
     frozen, learning = f"steps + {drain}", f"steps + {drain} + p + 1"
