@@ -85,7 +85,8 @@ def check_damage(unit: ModuleType, saved: Path, tmp_path: Path) -> None:
         with pytest.raises(BadInput) as caught:
             unit.load(broken)
         assert "\n" not in str(caught.value)
-    for at in range(0, len(data), 13):
+    directory = data.index(b"PK\x01\x02")
+    for at in [*range(0, directory, 13), *range(directory, len(data))]:
         broken.write_bytes(data[:at] + bytes([data[at] ^ 0x55]) + data[at + 1 :])
         complaint = ""
         try:
