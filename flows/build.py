@@ -188,7 +188,7 @@ def count_cycles(
     tools.check(*TOOLS[board.family])
     check_storage(experiment.model.config, board)
     files.check_place(Path(out).absolute(), out)
-    result, _ = run(experiment, "rtl", say=say)
+    result, _ = run(experiment, "rtl", say=say, times=False)
     assert result.cycles is not None  # hardware ran
     return Counted(len(result.cycles), float(result.cycles.mean()))
 

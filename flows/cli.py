@@ -203,7 +203,7 @@ def run(
     with Console() as show:
         count = show.counter(f"waves on {on}", len(experiment.times))
         result, summary = play(
-            experiment, on, learn, shown.simulator, shown.record, count, show.say
+            experiment, on, learn, shown.simulator, shown.record, count, show.say, out is not None
         )
     if out is not None:
         save_result(out, result, learn)
@@ -222,6 +222,8 @@ def run(
 @click.argument("model", metavar="MODEL|CONFIG")
 @click.option("--frozen", is_flag=True, help="Without STDP.")
 @click.option("--stalls", type=OneOf("0", "0.5"), default="0", help="0.5: streams pause often.")
+@click.option("--every", type=Number(1), metavar="N", help="Compare weights after every N waves.")
+@click.option("--no-times", is_flag=True, help="Classes and weights alone: clocks as in use.")
 @click.option("--first-wave", type=Number(0), default=0, metavar="N", help="Record from wave N on.")
 @click.option(
     "-o", "--out", default="mismatches.json", metavar="FILE", help="For the first difference."
@@ -231,6 +233,8 @@ def cosim(
     model: str,
     frozen: bool,
     stalls: str,
+    every: int | None,
+    no_times: bool,
     first_wave: int,
     out: str,
     shown: Shown,
@@ -257,8 +261,12 @@ def cosim(
             mismatches=Path(out),
             on_waves=show.counter("waves compared", len(experiment.times)),
             say=show.say,
+            every=every,
+            times=not no_times,
         )
     if not answer(as_json, {"config": config.name, **report}):
+        if report["cycles"] is not None:
+            report["cycles"] = "{} to {} per wave, median {}".format(*report["cycles"])
         console.facts({name: value for name, value in report.items() if value is not None})
     return DONE if report["equal"] else FAILED
 

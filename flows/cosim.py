@@ -9,7 +9,7 @@ from typing import Any
 
 from racewave.flows import files
 from racewave.flows.inputs import Experiment
-from racewave.flows.run import make_ready
+from racewave.flows.run import labels_to_learn, make_ready
 from racewave.golden.errors import BadInput
 
 __all__ = ["cosim"]
@@ -26,6 +26,8 @@ def cosim(
     mismatches: Path | None = None,
     on_waves: Callable[[int], None] | None = None,
     say: Callable[[str], None] | None = None,
+    every: int | None = None,
+    times: bool = True,
 ) -> dict[str, Any]:
     """Compare until the first difference.
 
@@ -35,10 +37,12 @@ def cosim(
         Model and volleys.
     typed
         What the user typed to name them; the command that repeats a mismatch begins with it.
-    learn, simulator, stalls, waves, first_wave, mismatches, on_waves
-        As `racewave.sim.cosim.cosim` takes them.
+    learn, simulator, stalls, waves, first_wave, mismatches, on_waves, every
+        As `racewave.sim.cosim.cosim` takes them; a dual voter learns the labels if `learn` is on.
     say
         Told when a tool's first start will take its time.
+    times
+        Compare times; see `racewave.flows.run.run`.
 
     Returns
     -------
@@ -69,5 +73,8 @@ def cosim(
         mismatches=mismatches,
         command=lambda wave: sim.replay(name, wave, learn),
         on_waves=on_waves,
+        every=every,
+        labels=labels_to_learn(experiment, learn),
+        report=times,
     ).to_dict()
     return {**report, "file": None if report["equal"] else str(mismatches)}

@@ -8,13 +8,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from racewave.flows import tools
 from racewave.flows.inputs import Experiment
 from racewave.golden import network
+from racewave.golden.config import Config
 from racewave.golden.errors import BadInput, nearest
 from racewave.golden.network import Result
 
-__all__ = ["LEVELS", "Summary", "check_level", "make_ready", "run", "summarise"]
+__all__ = ["LEVELS", "Summary", "check_level", "labels_to_learn", "make_ready", "run", "summarise"]
 
 LEVELS = ("golden", "rtl")
 LATER = ("gates", "bitstream", "board")  # named already, so that the answer can be precise
@@ -31,7 +34,7 @@ class Summary:
     waves, learn
         How many, and with STDP.
     spikes
-        Winners of all waves.
+        Winners of all waves; None where hardware was not asked for times.
     seconds
         Time it took.
     correct, accuracy
@@ -46,7 +49,7 @@ class Summary:
     source: str
     waves: int
     learn: bool
-    spikes: int
+    spikes: int | None
     seconds: float
     correct: int | None = None
     accuracy: float | None = None
@@ -73,8 +76,11 @@ def run(
     waves: Path | None = None,
     on_waves: Callable[[int], None] | None = None,
     say: Callable[[str], None] | None = None,
+    times: bool = True,
 ) -> tuple[Result, Summary]:
     """Play an experiment; the result is the same on every level, `cycles` aside.
+
+    A dual voter learns the labels if `learn` is on.
 
     Parameters
     ----------
@@ -90,6 +96,9 @@ def run(
         Called with the number of waves played since the last call.
     say
         Told when a tool's first start will take its time.
+    times
+        Hardware must report every time. Without, a folded core with a read-out sends classes alone,
+        and takes the clocks that it takes in use; the result has no times then.
 
     Raises
     ------
@@ -101,7 +110,9 @@ def run(
         raise BadInput(f"--waves must come with --on rtl, not with --on {on}")
     begin = time.perf_counter()
     if on == "golden":
-        result = network.run(experiment.model, experiment.times, learn)
+        result = network.run(
+            experiment.model, experiment.times, learn, labels=labels_to_learn(experiment, learn)
+        )
     else:
         from racewave.sim import rtl  # needs a simulator
 
@@ -113,8 +124,17 @@ def run(
             simulator=simulator,
             waves=waves,
             on_waves=on_waves,
+            labels=labels_to_learn(experiment, learn),
+            report=times,
         )
     return result, summarise(experiment, result, on, learn, time.perf_counter() - begin)
+
+
+def labels_to_learn(experiment: Experiment, learn: bool) -> np.ndarray | None:
+    """Labels for a dual voter, if it is to learn."""
+    readout = experiment.model.config.readout
+    voter = readout is not None and readout.kind == "dual-voter"
+    return experiment.labels if learn and voter else None
 
 
 def make_ready(
@@ -149,9 +169,16 @@ def summarise(
         source=experiment.source,
         waves=len(experiment.times),
         learn=learn,
-        spikes=int((result.times != config.column.none).sum()),
+        spikes=_spikes(result, config),
         seconds=round(seconds, 3),
         correct=correct,
         accuracy=accuracy,
         cycles=cycles,
     )
+
+
+def _spikes(result: Result, config: Config) -> int | None:
+    """Winners of all waves, unless hardware was not asked for times."""
+    if result.times.shape[1] != config.outputs:
+        return None
+    return int((result.times != config.finals[0].column.none).sum())

@@ -82,7 +82,7 @@ class Report:
     every
         Weights were compared after every so many waves and at the end; 0: at the end only.
     cycles
-        Fewest, median and most clock cycles of a wave; None if no wave was played.
+        Fewest, most, and median clock cycles of a wave; None if no wave was played.
     mismatch
         The first difference, if any.
     command
@@ -256,11 +256,11 @@ def default_every(config: Config) -> int:
 
 
 def _spread(cycles: list[np.ndarray]) -> tuple[int, int, int] | None:
-    """Fewest, median and most."""
+    """Fewest, most, and median."""
     if not cycles:
         return None
     every = np.concatenate(cycles)
-    return int(every.min()), int(np.median(every)), int(every.max())
+    return int(every.min()), int(every.max()), int(np.median(every))
 
 
 class _Batch:

@@ -89,7 +89,7 @@ class Core:
         Write waves from the next order on; may be set at any time, and then stays.
     report
         Folded hardware sends every column's times; without, a wave ends with its class alone, and
-        takes the clocks that it takes in use. May be set at any time.
+        takes the clocks that it takes in use.
     verilog
         Text of the core instead of a fresh export.
     room
@@ -127,9 +127,10 @@ class Core:
             raise ValueError(f"stalls must be 0 or 0.5, not {stalls}")
         self.config = config
         self.dump = dump
-        self.report = report
         self.seed = seed
         self.streams = Streams(config)
+        # Spatial cores, and folded ones without a read-out, have nothing else to say.
+        self.report = report or not self.streams.folded or not self.streams.class_bits
         self._stall = STALL if stalls else 0
         self._cycles = 0
         picked = pick(simulator)
@@ -140,9 +141,10 @@ class Core:
             verilog = export(config)
         traced = waves is not None
         text = bench.verilog(config, verilog, self.room, traced)
-        # Folded cores play long; the compiler takes too long over the best code for a large one.
-        small = self.streams.folded and sum(stage.engines for stage in config.stages) <= 4
-        self.build = build(picked, text, waves=traced, optimise="-O2" if small else "-O1")
+        # Many weights on few engines: little to compile, much to play.
+        engines = sum(stage.engines for stage in config.stages)
+        long = self.streams.folded and config.synapses > 5_000 * engines
+        self.build = build(picked, text, waves=traced, optimise="-O2" if long else "-O1")
         self.session = Session(self.build, timeout_s, waves=waves, wake=wake)
         self.reset()
 
@@ -417,6 +419,7 @@ def run(
     waves: Path | None = None,
     on_waves: Callable[[int], None] | None = None,
     labels: np.ndarray | None = None,
+    report: bool = True,
 ) -> Result:
     """Play volleys on the RTL of a model, one wave each: `golden.network.run`, one level down.
 
@@ -429,10 +432,14 @@ def run(
     on_waves
         Called with the number of waves played since the last call.
 
+    report
+        See `Core`.
+
     Returns
     -------
     Result
-        With `cycles`; without `states`, which hardware does not tell.
+        With `cycles`, and with times of no outputs if they were not reported; without `states`,
+        which hardware does not tell.
 
     Raises
     ------
@@ -441,11 +448,12 @@ def run(
     """
     volleys = check_times(volleys, model.config)
     check_learning(model.config, learn)
-    with Core(model.config, simulator, stalls, waves=waves) as core:
+    with Core(model.config, simulator, stalls, waves=waves, report=report) as core:
         core.write(model)
         played = core.play(volleys, learn, labels=labels, on_waves=on_waves)
         layers = core.read()
         learnt = labels is not None and core.voter
         readout = core.read_readout() if learnt else None
     classes = played.classes if model.readout is not None else None
-    return Result(played.times, layers, classes, played.cycles, readout=readout)
+    times = np.zeros((len(volleys), 0), np.uint8) if played.times is None else played.times
+    return Result(times, layers, classes, played.cycles, readout=readout)
