@@ -16,8 +16,8 @@ from racewave.golden.config import ColumnConfig
 __all__ = ["online"]
 
 IMAGES = 2_000
-FEW = 2  # images for the baselines
-ROUNDS = 5  # the fastest counts: the machine does other work, too
+FEW = 3  # images for the baselines
+ROUNDS = 3  # the fastest counts: the machine does other work, too
 
 Play = Callable[[np.ndarray], object]
 Played = tuple[np.ndarray, np.ndarray, int]
@@ -39,7 +39,7 @@ def online(data_dir: str | None, show: Console) -> list[dict[str, Any]]:
         baselines: dict[str, Play] = {"reference form": partial(_learn, layer.run, column, weights)}
         if randomness == "synapse" and (theirs := _bindsnet(column)) is not None:
             baselines["BindsNET, DiehlAndCook2015"] = theirs
-        ours = _rate(partial(_learn, fast.run_layer, column, weights), images, ROUNDS)
+        ours = _rate(partial(_learn, fast.run_layer, column, weights), images)
         for title, play in baselines.items():
             other = _rate(play, images[:FEW])
             for unit, per_image in (("images/s", 1), ("waves/s", images.shape[1])):
@@ -49,9 +49,9 @@ def online(data_dir: str | None, show: Console) -> list[dict[str, Any]]:
     return rows
 
 
-def _rate(play: Play, images: np.ndarray, rounds: int = 1) -> float:
+def _rate(play: Play, images: np.ndarray) -> float:
     """Images per second."""
-    return len(images) / min(clock(partial(play, images)) for _ in range(rounds))
+    return len(images) / min(clock(partial(play, images)) for _ in range(ROUNDS))
 
 
 def _volleys(images: np.ndarray, column: ColumnConfig) -> np.ndarray:
