@@ -8,6 +8,7 @@ from amaranth.lib.wiring import In, Out
 from racewave.golden.stage import Stage
 from racewave.hw.counts import Counts
 from racewave.hw.decide import Decide
+from racewave.hw.draws import Draws, SynapseUpdate
 from racewave.hw.hierarchy import Unit, place
 from racewave.hw.scan import Scan, bits_for, code_bits
 from racewave.hw.stdp import Rule, Update
@@ -52,7 +53,9 @@ class Engine(Unit):
         wave may begin; nothing is under way.
     learn, decisions : In(1), In(draws)
         The wave learns, sampled with `begin`; its random decisions, stable while not `idle`
-        (learning only).
+        (learning only; decisions: randomness "layer").
+    reseed, seeds
+        See `Draws` (learning with randomness "synapse").
     emit : In(1)
         Outcomes go out; stable while not `idle`.
     origin_row, origin_place, origin_copy
@@ -104,9 +107,11 @@ class Engine(Unit):
         else:
             members["origin_number"] = In(bits_for(stage.columns))
         if learning:
+            shared = column.randomness == "layer"
             members |= {
                 "learn": In(1),
-                "decisions": In(column.draws),
+                **({"decisions": In(column.draws)} if shared else {}),
+                **({} if shared else {"reseed": In(1), "seeds": In(16 * column.q)}),
                 "row_write": Out(1),
                 "write_address": Out(address),
                 "write_word": Out(row_bits),
@@ -249,36 +254,68 @@ class Engine(Unit):
         with m.If(load):
             m.d.sync += pending.eq(learn)
 
-        # The rule looks at a line while its row is being read.
-        rule = place(m, "rule", Rule, column)
-        m.d.comb += [
-            rule.decisions.eq(self.decisions),
-            rule.active.eq(scan.valid & scan.update),
-            rule.spike.eq(scan.spike),
-        ]
+        # The rule looks at a line, or its draws are made, while its row is being read.
         spike = Signal()
+        later = Signal(column.q)  # the line spiked after the neuron
+        if column.t_in > 1:
+            words = [times.word_select(j, column.time_bits) for j in range(column.q)]
+            m.d.comb += later.eq(Cat(time > own for own in words))
+        if column.randomness == "layer":
+            cells = self._share_draws(m, scan, spike, later)
+        else:
+            cells = self._draw_each(m, scan, spike, later)
         m.d.sync += [
             spike.eq(scan.spike),
             address.eq(scan.row),
             self.write_address.eq(address),
             self.row_write.eq(passing),
         ]
-        for j in range(column.q):
-            cell = place(m, f"update_{j}", Update, column)
+        for j, cell in enumerate(cells):
             m.d.comb += [
                 cell.word.eq(self.row_word.word_select(j, column.w_bits)),
                 cell.winner.eq(winners[j]),
-                cell.won.eq(rule.won),
-                cell.lost.eq(rule.lost),
             ]
+            m.d.sync += self.write_word.word_select(j, column.w_bits).eq(cell.word_out)
+        return pending
+
+    def _share_draws(self, m: Module, scan, spike, later) -> list:
+        """Updates of all neurons, by the decisions of the layer."""
+        column = self.stage.column
+        rule = place(m, "rule", Rule, column)
+        m.d.comb += [
+            rule.decisions.eq(self.decisions),
+            rule.active.eq(scan.valid & scan.update),
+            rule.spike.eq(scan.spike),
+        ]
+        cells = [place(m, f"update_{j}", Update, column) for j in range(column.q)]
+        for j, cell in enumerate(cells):
+            m.d.comb += [cell.won.eq(rule.won), cell.lost.eq(rule.lost)]
             if column.t_in == 1:
                 m.d.comb += cell.up.eq(rule.up)
             else:
-                own = times.word_select(j, column.time_bits)
-                m.d.comb += [cell.late.eq(rule.late), cell.later.eq(~spike | (time > own))]
-            word = self.write_word.word_select(j, column.w_bits)
-            m.d.sync += word.eq(cell.word_out)
-        return pending
+                m.d.comb += [cell.late.eq(rule.late), cell.later.eq(~spike | later[j])]
+        return cells
+
+    def _draw_each(self, m: Module, scan, spike, later) -> list:
+        """Updates of all neurons, each synapse by draws of its own."""
+        column = self.stage.column
+        draws = place(m, "draws", Draws, column, self.stage.columns - self.columns)
+        m.d.comb += [
+            draws.begin.eq(self.begin & self.learn),
+            draws.reseed.eq(self.reseed),
+            draws.seeds.eq(self.seeds),
+            draws.advance.eq(scan.valid & scan.update),
+        ]
+        cells = [place(m, f"update_{j}", SynapseUpdate, column) for j in range(column.q)]
+        for j, cell in enumerate(cells):
+            m.d.comb += [
+                cell.spike.eq(spike),
+                cell.later.eq(later[j]),
+                cell.hits.eq(draws.hits.word_select(j, 4)),
+                cell.least.eq(draws.least[j]),
+                cell.value.eq(draws.values.word_select(j, column.prob_bits)),
+            ]
+        return cells
 
     def _count_waves(self, m: Module, load, needed) -> None:
         """Idle: every wave that began has ended, and nobody needs its last outcome."""

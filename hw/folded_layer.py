@@ -8,6 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from racewave.golden.config import ReadoutConfig
 from racewave.golden.stage import Stage
+from racewave.hw.draws import seeds
 from racewave.hw.engine import Engine, outcome_layout
 from racewave.hw.hierarchy import Unit, place
 from racewave.hw.memory import Rows, Store
@@ -197,7 +198,8 @@ class FoldedLayer(Unit):
             with m.Else():
                 m.d.sync += held[0].eq(arriving)
 
-        if self.learning:
+        shared = self.learning and stage.column.randomness == "layer"
+        if shared:
             decisions = place(m, "decisions", Decisions, stage.column)
             m.d.comb += [
                 ready.eq(decisions.ready | ~following[1]),
@@ -229,10 +231,12 @@ class FoldedLayer(Unit):
             else:
                 m.d.comb += engine.origin_number.eq(number)
             if self.learning:
-                m.d.comb += [
-                    engine.learn.eq(following[1]),
-                    engine.decisions.eq(decisions.decisions),
-                ]
+                m.d.comb += engine.learn.eq(following[1])
+            if shared:
+                m.d.comb += engine.decisions.eq(decisions.decisions)
+            elif self.learning:
+                first = seeds(stage.column, number)
+                m.d.comb += [engine.reseed.eq(self.reseed), engine.seeds.eq(first)]
 
         # The end of a wave.
         if self.readout is None:
