@@ -26,6 +26,7 @@ NAME = re.compile(r"[A-Za-z_$][\w$]*")
 NAMELESS = re.compile(r"_\d+_")
 ESCAPED = re.compile(r"\\(\S+) ")
 NUMBER = re.compile(r"\d+'\w+")
+SIGNED = re.compile(r"^  (?:input|output) signed ", re.MULTILINE)
 DECLARED = re.compile(
     r"  (?P<kind>input|output|wire|reg) (?:\[(?P<high>\d+):0\] )?"
     r"(?P<name>[\w$]+)(?P<init> = [^;]+)?;"
@@ -34,6 +35,7 @@ ASSIGN = re.compile(r"  assign (?P<to>.+?) = (?P<what>.+);")
 CLOCKED = re.compile(
     r"    (?P<lead>(?:else )?)(?:if \((?P<cond>!?[^()]+)\) )?(?P<to>[^=]+?) <= (?P<what>.+);"
 )
+SIGNED_PORT = re.compile(r"  (input|output) signed ")
 PORT = re.compile(r"    \.(?P<to>[\w$]+)\((?P<what>[^()]*)\)(?P<comma>,?)")
 
 
@@ -211,7 +213,7 @@ def _read(text: str) -> Body | None:
             what = _parse(match["what"]) if match["what"] else Node("", [""])
             place = Place(f"    .{match['to']}(", "", what, f"){match['comma']}", True)
             body.lines.append([place])
-        elif "\\" in line:
+        elif "\\" in line or SIGNED_PORT.match(line):
             return None
         else:
             body.lines.append([line])
@@ -390,7 +392,7 @@ def pretty(text: str) -> str:
     """
 
     def rewrite(match: re.Match) -> str:
-        body = _read(match[0])
+        body = None if SIGNED.search(match[0]) else _read(match[0])
         if body is None or any(port not in body.declared for port in body.ports):
             return match[0]
         _spell_reductions(body)

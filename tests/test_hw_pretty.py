@@ -93,6 +93,12 @@ def test_moves_only_where_widths_agree(what, used, moves):
     assert ("_0_" not in pretty.pretty(sample(what, used))) is moves
 
 
-def test_unknown_text_is_left_alone():
-    text = "module odd(\\a[0] );\n  input \\a[0] ;\nendmodule\n"
+def test_a_module_with_a_signed_port_is_left_alone():
+    text = ADD.replace("input [3:0] a;", "input signed [3:0] a;")
     assert pretty.pretty(text) == text
+    assert pretty.pretty(ADD) != ADD
+
+
+def test_unknown_text_keeps_its_lines_and_gets_plain_names():
+    text = "module odd(\\a[0] );\n  input \\a[0] ;\nendmodule\n"
+    assert pretty.pretty(text) == "module odd(a_0_);\n  input a_0_;\nendmodule\n"
