@@ -6,7 +6,14 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
-from racewave.flows import bench_area, bench_golden, bench_online, bench_sim, bench_verilog
+from racewave.flows import (
+    bench_area,
+    bench_golden,
+    bench_online,
+    bench_scaling,
+    bench_sim,
+    bench_verilog,
+)
 from racewave.flows.console import Console
 from racewave.golden.errors import BadInput, nearest
 
@@ -20,12 +27,13 @@ BENCHES: dict[str, Measure] = {
     "online": bench_online.online,
     "verilog": bench_verilog.generation,
     "area": bench_area.area,
+    "scaling": bench_scaling.scaling,
     "cosim": bench_sim.cosim,
 }
-# Parts of "accuracy", which takes long.
+# Parts of "accuracy", which takes long, and what takes longer still.
 PARTS: dict[str, Measure] = {
     name: partial(bench_golden.accuracy, networks=[name]) for name in bench_golden.NETWORKS
-}
+} | {"scaling-routed": bench_scaling.routed}
 
 
 def bench(

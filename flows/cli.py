@@ -365,15 +365,28 @@ def doctor(as_json: bool, jobs: int | None, verbose: bool) -> int:
 
 @verbs.command()
 @click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--plot", metavar="FILE.svg", help="Chart of scaling.")
 @share("data_dir")
 def bench(
-    names: tuple[str, ...], data_dir: str | None, as_json: bool, jobs: int | None, verbose: bool
+    names: tuple[str, ...],
+    plot: str | None,
+    data_dir: str | None,
+    as_json: bool,
+    jobs: int | None,
+    verbose: bool,
 ) -> None:
     """Measure: accuracy, speed, area; each figure beside its baseline from the same run."""
     settle(jobs, verbose)
+    from racewave.flows import bench_scaling
     from racewave.flows.bench import bench as measure
 
+    files.check_file(plot)
+    if plot is not None and not {"scaling", "scaling-routed"} & set(names):
+        given = " ".join(names) or "every bench"
+        raise BadInput(f"--plot must come with scaling or scaling-routed, not with {given}")
     with Console() as show:
         rows = measure(names, data_dir, show)
+    if plot is not None:
+        files.write(plot, bench_scaling.plot(rows))
     if not answer(as_json, {"rows": rows}):
         console.table("bench", rows)

@@ -129,5 +129,5 @@ def pick(config: Config, clock_mhz: float | None = None) -> Config:
     most = clock * 1e6 / cycles
     raise BadInput(
         f"{config.name}: target_fps must be at most {most:,.0f} ({clock:g} MHz / {cycles:,} cycles "
-        f"with {engines} engine{'s' if engines > 1 else ''}), not {target:,g}"
+        f"with {engines} engine{'s' if engines > 1 else ''}), not {target:,.10g}"
     )

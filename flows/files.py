@@ -15,7 +15,7 @@ from typing import Any
 
 from racewave.golden.errors import BadInput
 
-__all__ = ["MANIFEST", "check_file", "folder", "manifest", "to_json"]
+__all__ = ["MANIFEST", "check_file", "folder", "manifest", "to_json", "write"]
 
 MANIFEST = "manifest.json"
 
@@ -41,6 +41,19 @@ def check_file(path: str | Path | None) -> None:
     if not parent.is_dir() or not os.access(parent, os.W_OK):
         reason = "Permission denied" if parent.is_dir() else "no such folder"
         raise BadInput(f"output file '{path}' cannot be written: {reason}")
+
+
+def write(path: str | Path, text: str) -> None:
+    """Write a text file beside its place, then put it there; see `check_file`."""
+    target = Path(path).absolute()
+    scratch = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        scratch.write_text(text, encoding="utf-8")
+        scratch.replace(target)
+    except OSError as error:
+        raise BadInput(f"output file '{path}' cannot be written: {error.strerror}") from None
+    finally:
+        scratch.unlink(missing_ok=True)
 
 
 def manifest(folder: Path, about: dict[str, Any]) -> dict[str, Any]:

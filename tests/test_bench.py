@@ -1,15 +1,18 @@
 """What figures are compared with must be a working design, and rows must say what they are."""
 
 import warnings
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 from amaranth.sim import Simulator
 from numpy.testing import assert_array_equal
 
-from racewave.flows import bench, bench_golden, bench_online, bench_verilog
+from racewave.flows import bench, bench_golden, bench_online, bench_scaling, bench_verilog, engines
+from racewave.flows.cli import execute
 from racewave.flows.console import Console
 from racewave.flows.plain import PlainColumn
+from racewave.flows.synthesis import Cells
 from racewave.golden import column, data, fast
 from racewave.golden.config import ColumnConfig
 
@@ -112,3 +115,56 @@ def test_what_is_timed_fires_and_learns():
     assert ((times != column.none).sum(axis=1) == column.k).mean() > 0.9
     assert (after != weights).any()
     assert state != column.seed
+
+
+def points():
+    """Three engine counts, as if they had been synthesised."""
+    return [
+        bench_scaling.Point(n, Cells(1_000 + 800 * n, 300 * n, 600 * n, 16 + n, 0), 9_600 // n, 50)
+        for n in (1, 2, 8)
+    ]
+
+
+def test_rows_of_scaling_stand_beside_one_engine():
+    rows = bench_scaling.rows(bench_scaling.network(), points(), "at 50 MHz")
+    found = {row["name"].removeprefix("mnist-576 on "): row for row in rows}
+    assert len(rows) == 3 * 6
+    assert found["1 engine: cycles"]["baseline"] is None
+    speed = found["8 engines: images/s at 50 MHz"]
+    assert (speed["value"], speed["unit"], speed["baseline"]) == (41_667, "images/s", "1 engine")
+    assert speed["ratio"] == pytest.approx(8, abs=0.01)
+    area = found["2 engines: LUT4"]
+    assert (area["value"], area["baseline_value"]) == (2_600, 1_800)
+    assert area["ratio"] == pytest.approx(1_800 / 2_600, abs=0.01)
+    share = found["8 engines: LUT4 per synapse"]
+    assert share["value"] == pytest.approx(7_400 / 345_600, abs=1e-4)
+
+
+def test_the_network_of_scaling_is_what_it_says():
+    config = bench_scaling.network()
+    assert (config.columns, config.synapses) == (576, 345_600)
+    assert set(bench_scaling.ENGINES) <= set(engines.choices(config))
+    assert list(bench_scaling.ENGINES) == [1, 2, 4, 8, 16]
+
+
+def test_chart_of_scaling(tmp_path, capsys, monkeypatch):
+    """Written whole, the same for the same rows, every point at its place."""
+    rows = bench_scaling.rows(bench_scaling.network(), points(), "at 50 MHz")
+    monkeypatch.setitem(bench.BENCHES, "scaling", lambda *_: rows)
+    out = tmp_path / "s.svg"
+    assert execute(["bench", "scaling", "--plot", str(out)]) == 0
+    capsys.readouterr()
+    root = ElementTree.fromstring(out.read_text())
+    space = "{http://www.w3.org/2000/svg}"
+    assert len(root.findall(f"{space}polyline")) == 4
+    assert len(root.findall(f"{space}circle")) == 4 * 3
+    across = {float(c.attrib["cx"]) for c in root.findall(f"{space}circle")}
+    left, middle, right = sorted(across)
+    assert (right - left) / (middle - left) == pytest.approx(3, abs=0.02)  # 1, 2, 8
+    assert execute(["bench", "area", "--plot", str(out)]) == 2
+    assert capsys.readouterr().err == (
+        "racewave: --plot must come with scaling or scaling-routed, not with area\n"
+    )
+    assert execute(["bench", "scaling", "--plot", str(tmp_path / "no" / "s.svg")]) == 2
+    assert "no such folder" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["s.svg"]
