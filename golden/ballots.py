@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from racewave.golden import voter
-from racewave.golden.kernels import _jit as jit
+from racewave.golden.kernels import jit
 
 __all__ = ["tally", "vote"]
 

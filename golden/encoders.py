@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from racewave.golden import lfsr
+from racewave.golden import lfsr, orbit
 from racewave.golden.config import Config
 from racewave.golden.errors import BadInput
 
@@ -203,4 +203,4 @@ def _two_lines(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 def _all_draws(seed: int) -> np.ndarray:
     """Low 8 bits of every draw of one period, from `seed` on."""
-    return lfsr.draws(seed, lfsr.PERIOD, 8)[0].astype(np.uint8)
+    return np.roll(orbit.values(8), -orbit.place_of(seed) - 1).astype(np.uint8)

@@ -20,7 +20,7 @@ import numpy as np
 
 from racewave.golden.lfsr import PERIOD
 
-__all__ = ["classify", "draw", "play_events", "play_planes", "slots"]
+__all__ = ["classify", "draw", "jit", "play_events", "play_planes", "slots"]
 
 WORD = 64
 ONE = np.uint64(1)
@@ -29,7 +29,7 @@ BYTE = 255  # lines that a byte can count
 LEAST = -(1 << 30)  # below any potential, and no potential added to it reaches a threshold
 
 
-def _jit(function: Any) -> Any:
+def jit(function: Any) -> Any:
     """Compile on first use; keep the code in numba's cache where there is a place for one."""
     try:
         return numba.njit(cache=True, nogil=True)(function)
@@ -37,7 +37,7 @@ def _jit(function: Any) -> Any:
         return numba.njit(nogil=True)(function)
 
 
-@_jit
+@jit
 def _ones(word):
     """Number of ones of a 64-bit word; compilers turn this form into one instruction."""
     word = word - ((word >> ONE) & np.uint64(0x5555555555555555))
@@ -48,7 +48,7 @@ def _ones(word):
     return np.int64((word * np.uint64(0x0101010101010101)) >> np.uint64(56))
 
 
-@_jit
+@jit
 def draw(values, place, limits, hits):
     """Decide the draws of learning waves that share them; `place` is that of the state before."""
     for wave in range(hits.shape[0]):
@@ -59,7 +59,7 @@ def draw(values, place, limits, hits):
             hits[wave, n] = values[place] < limits[n]
 
 
-@_jit
+@jit
 def _rise(planes, c, j, word, who, certain, hits, wave):
     """Add 1 to the weights of the synapses `who` whose value the draws allow to rise."""
     for w in range(planes.shape[1] - 1, -1, -1):
@@ -68,7 +68,7 @@ def _rise(planes, c, j, word, who, certain, hits, wave):
             planes[c, w, word, j] |= below  # those at w reach w + 1, those above are there already
 
 
-@_jit
+@jit
 def _fall(planes, c, j, word, who, certain, hits, wave):
     """Take 1 from the weights of the synapses `who` whose value the draws allow to fall."""
     w_max = planes.shape[1]
@@ -78,7 +78,7 @@ def _fall(planes, c, j, word, who, certain, hits, wave):
             planes[c, w - 1, word, j] &= ~(who & ~above)
 
 
-@_jit
+@jit
 def _inhibit(potential, theta, y, left, by_potential, t):
     """Let the neurons that reach `theta` in step `t` win as long as winners are left.
 
@@ -106,7 +106,7 @@ def _inhibit(potential, theta, y, left, by_potential, t):
     return left
 
 
-@_jit
+@jit
 def play_planes(volleys, fields, planes, out, base, hits, settings):
     """Play a block of waves on some columns, column by column; `planes` and `out` are written."""
     theta, t_in, steps, none, k, _, ramp, by_potential, gated_search, learn = settings
@@ -159,7 +159,7 @@ def play_planes(volleys, fields, planes, out, base, hits, settings):
                         _search(planes, c, j, spikes, hits, wave, gated_search)
 
 
-@_jit
+@jit
 def _reward(planes, c, j, spikes, y, hits, wave):
     """STDP of a neuron that won at `y`: capture, minus or backoff for every synapse."""
     t_in = spikes.shape[0] - 1
@@ -180,7 +180,7 @@ def _reward(planes, c, j, spikes, y, hits, wave):
             _fall(planes, c, j, word, spikes[t_in, word], certain, hits, wave)
 
 
-@_jit
+@jit
 def _search(planes, c, j, spikes, hits, wave, gated):
     """STDP of a neuron that did not win: search for every synapse that got a spike."""
     for word in range(planes.shape[2]):
@@ -190,7 +190,7 @@ def _search(planes, c, j, spikes, hits, wave, gated):
         _rise(planes, c, j, word, came, not gated or hits[wave, 4], hits, wave)
 
 
-@_jit
+@jit
 def play_events(volleys, fields, rows, out, base, hits, draws, settings):
     """Play a block of waves on some columns, column by column; `rows` and `out` are written.
 
@@ -242,7 +242,7 @@ def play_events(volleys, fields, rows, out, base, hits, draws, settings):
                 _learn_alone(rows, c, when, y, draws, column, settings)
 
 
-@_jit
+@jit
 def _arrange(volley, field, when, order, ends):
     """Sort the lines of a field by spike time."""
     t_in = ends.shape[0] - 2
@@ -258,7 +258,7 @@ def _arrange(volley, field, when, order, ends):
         ends[when[i]] += 1
 
 
-@_jit
+@jit
 def _climb(potential, counts, rows, c, when, order, first, last, t):
     """Let the ramps of some lines rise, each where its weight is more than its age."""
     for begin in range(first, last, BYTE):
@@ -272,7 +272,7 @@ def _climb(potential, counts, rows, c, when, order, first, last, t):
             potential[j] += counts[j]
 
 
-@_jit
+@jit
 def _learn(rows, c, order, ends, y, hits, wave, moves, settings):
     """STDP of a column whose synapses share their draws: what moves depends on the weight only."""
     _, t_in, _, none, _, w_max, _, _, gated_search, _ = settings
@@ -298,7 +298,7 @@ def _learn(rows, c, order, ends, y, hits, wave, moves, settings):
             rows[c, order[n], j] += search[rows[c, order[n], j]] if y[j] == none else 0
 
 
-@_jit
+@jit
 def _learn_alone(rows, c, when, y, draws, column, settings):
     """STDP of a column each synapse of which has its own three draws, line by line."""
     _, t_in, _, none, _, w_max, _, _, gated_search, _ = settings
@@ -327,7 +327,7 @@ def _learn_alone(rows, c, when, y, draws, column, settings):
                         rows[c, i, j] += 1
 
 
-@_jit
+@jit
 def slots(times, q, k, none, chosen):
     """List the winners of every wave, up to k per column; the rest of `chosen` stays."""
     for wave in range(times.shape[0]):
@@ -339,7 +339,7 @@ def slots(times, q, k, none, chosen):
                     rank += 1
 
 
-@_jit
+@jit
 def classify(times, rows, none, classes):
     """Sum the winners' rows of every wave and take the first largest sum."""
     sums = np.empty(rows.shape[1], np.int64)

@@ -116,6 +116,7 @@ def test_definition(name: str):
         ("onoff", 'mode="edge"', 'mode="constant"'),
         ("poisson", "drawn < pixel", "drawn <= pixel"),
         ("poisson", "start = first * per_image", "start = 0"),
+        ("poisson", "orbit.place_of(seed) - 1", "orbit.place_of(seed)"),
     ],
 )
 def test_planted_bug(name: str, old: str, new: str):
