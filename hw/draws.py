@@ -62,7 +62,7 @@ class Draws(Unit):
     begin : In(1)
         A learning wave begins.
     reseed : In(1)
-        The next one begins at the seed, as the first one does.
+        The next one begins at the seed, as the first one does; not one that begins in this clock.
     seeds : In(16 * q)
         See the function of this name.
     advance : In(1)
@@ -112,7 +112,7 @@ class Draws(Unit):
             with m.If(self.begin):
                 home = self.seeds.word_select(j, BITS)
                 onward = jump(state, EACH * column.q * column.p * self.skipped)
-                m.d.sync += state.eq(Mux(fresh | self.reseed, home, onward))
+                m.d.sync += state.eq(Mux(fresh, home, onward))
         return m
 
 
