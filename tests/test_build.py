@@ -184,16 +184,23 @@ def too_big(name, board, capsys, out):
     return printed.err.splitlines()[-1]
 
 
+def spatial(stride, folder):
+    """A config file of columns on MNIST, one circuit per synapse."""
+    path = folder / "spatial.toml"
+    path.write_text(f"name = 'spatial'\n[input]\n[[layer]]\nstride = {stride}\n")
+    return str(path)
+
+
 def test_too_many_weights_are_refused_at_once(tmp_path, capsys):
-    assert too_big("mnist-625", "icebreaker", capsys, tmp_path / "o") == (
-        "racewave: mnist-625 must fit icebreaker (5,280 flip-flops), but needs at least 720,000 "
+    assert too_big(spatial(1, tmp_path), "icebreaker", capsys, tmp_path / "o") == (
+        "racewave: spatial must fit icebreaker (5,280 flip-flops), but needs at least 720,000 "
         "(240,000 synapses x 3 weight bits): 714,720 are missing; ulx3s-85f (83,640) has most and "
         "would not do either"
     )
 
 
 def test_too_many_weights_for_the_largest_board(tmp_path, capsys):
-    said = too_big("mnist-169", "ulx3s-85f", capsys, tmp_path / "o")
+    said = too_big(spatial(2, tmp_path), "ulx3s-85f", capsys, tmp_path / "o")
     assert said.endswith("111,048 are missing; no board has more")
 
 
