@@ -35,7 +35,6 @@ ASSIGN = re.compile(r"  assign (?P<to>.+?) = (?P<what>.+);")
 CLOCKED = re.compile(
     r"    (?P<lead>(?:else )?)(?:if \((?P<cond>!?[^()]+)\) )?(?P<to>[^=]+?) <= (?P<what>.+);"
 )
-SIGNED_PORT = re.compile(r"  (input|output) signed ")
 PORT = re.compile(r"    \.(?P<to>[\w$]+)\((?P<what>[^()]*)\)(?P<comma>,?)")
 
 
@@ -213,7 +212,7 @@ def _read(text: str) -> Body | None:
             what = _parse(match["what"]) if match["what"] else Node("", [""])
             place = Place(f"    .{match['to']}(", "", what, f"){match['comma']}", True)
             body.lines.append([place])
-        elif "\\" in line or SIGNED_PORT.match(line):
+        elif "\\" in line:
             return None
         else:
             body.lines.append([line])
