@@ -83,9 +83,22 @@ class Counts(Unit):
                     m.d.sync += added.eq(value)
                 with m.If(self.enable & valid):
                     # Not `Mux(first, 0, count) + added`: bits that fall to 0 are a reset then.
-                    m.d.sync += count.eq(Mux(first, added, count + added))
+                    m.d.sync += count.eq(Mux(first, added, self._sum(count, added)))
                 m.d.comb += self.counts.word_select(j * column.steps + step, bits).eq(count)
         return m
+
+    def _sum(self, count: Signal, added: Signal) -> Value:
+        """Sum of a count and what is added; one bit goes in without a carry chain.
+
+        A bit toggles while all below it are ones. As logic that is smaller than as a chain, which
+        has its own ends, and hundreds of chains are hard to place.
+        """
+        if len(added) > 1:
+            return count + added
+        toggles = [added]
+        for bit in count[:-1]:
+            toggles.append(toggles[-1] & bit)
+        return Cat(bit ^ toggle for bit, toggle in zip(count, toggles, strict=True))
 
     def _added(self, weight: Value, came: Value) -> list[Value]:
         """What a synapse adds in each step."""
