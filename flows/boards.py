@@ -29,14 +29,16 @@ class Pins:
 class Available:
     """What a device holds: logic cells (a LUT4 each), flip-flops, block memories, multipliers.
 
-    `shapes` are the forms that a block memory can take, words x bits.
+    `shapes` are the forms that a block memory can take, words x bits; `distributed`: synthesis puts
+    small memories into LUTs instead.
     """
 
     cells: int
     ffs: int
     brams: int
     dsps: int
-    shapes: tuple[tuple[int, int], ...] = ()
+    shapes: tuple[tuple[int, int], ...]
+    distributed: bool
 
     @property
     def carries(self) -> int:
@@ -44,14 +46,19 @@ class Available:
         return self.cells
 
     def blocks(self, words: int, bits: int) -> int:
-        """Fewest block memories that hold so many words of so many bits.
+        """Fewest block memories for so many words of so many bits.
 
         Examples
         --------
-        >>> load("ulx3s-85f").available.blocks(800, 36), load("hx8k").available.blocks(800, 36)
-        (2, 9)
+        >>> large, small = load("ulx3s-85f").available, load("hx8k").available
+        >>> large.blocks(800, 36), small.blocks(800, 36), large.blocks(32, 9), small.blocks(32, 9)
+        (2, 9, 0, 1)
         """
-        return min(-(-words // depth) * -(-bits // width) for depth, width in self.shapes)
+        found = min(-(-words // depth) * -(-bits // width) for depth, width in self.shapes)
+        # yosys reckons 4 for a distributed memory of 16 x 4 bits and 128 for a block; up to twice
+        # as much, its choice depends on the rest of the design.
+        distributed = 4 * -(-words // 16) * -(-bits // 4)
+        return 0 if self.distributed and distributed < 2 * 128 * found else found
 
 
 @dataclass(frozen=True)

@@ -213,7 +213,8 @@ def _check_memories(config: Config, board: Board) -> None:
     """Every engine has memories of its own; the least that they take."""
     blocks = _blocks(config, board)
     if blocks > board.available.brams:
-        what = " + ".join(m.arithmetic(board.available) for m in engines.memories(config))
+        have = board.available
+        what = " + ".join(m.arithmetic(have) for m in engines.memories(config) if m.blocks(have))
         text = f"at least {blocks:,} ({what})"
         raise _too_big(config, board, "brams", lambda b: {"brams": _blocks(config, b)}, text)
 

@@ -128,13 +128,13 @@ def boxed(report: dict[str, Any], config: Config) -> str:
         facts.add_row(
             "  counted", f"{image['counted_cycles']} cycles, {image['counted_images']:,} images"
         )
-    facts.add_row("images/s", f"{image['per_s']:,} ({image['per_s_at_fmax']:,} at Fmax)")
     if image["learning_cycles"]:
         facts.add_row(
             "  learning",
             f"{image['learning_cycles']} cycles, {image['learning_us']} us "
             f"({image['learning_us_at_fmax']} us at Fmax)",
         )
+    facts.add_row("images/s", f"{image['per_s']:,} ({image['per_s_at_fmax']:,} at Fmax)")
     facts.add_row(
         "LUT4 per synapse",
         f"{core['luts_per_synapse']} core, {report['luts_per_synapse']} with UART "

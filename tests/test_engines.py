@@ -101,7 +101,8 @@ def test_memories_of_engines():
     assert [m.blocks(have) for m in found] == [50, 75]
     # Words x bits of one block: 512 x 36, 1024 x 18, 2048 x 9, 4096 x 4, ...
     for words, bits, blocks in ((512, 36, 1), (513, 36, 2), (1024, 18, 1), (2048, 37, 5),
-                                (16384, 1, 1), (16385, 1, 2), (4000, 36, 8)):  # fmt: skip
+                                (16384, 1, 1), (16385, 1, 2), (4000, 36, 8),
+                                (32, 36, 0), (16, 80, 0)):  # fmt: skip
         assert have.blocks(words, bits) == blocks
     assert boards.load("icebreaker").available.blocks(257, 16) == 2
 
