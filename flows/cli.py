@@ -316,7 +316,7 @@ def build(
     from racewave.flows import boards
     from racewave.flows.build import Options, count_cycles
     from racewave.flows.build import build as make
-    from racewave.flows.inputs import open_experiment, open_model
+    from racewave.flows.inputs import open_model, open_sample
 
     target = boards.load(board)
     shown = open_model(model, clock_mhz=target.clock_hz / 1e6)
@@ -325,8 +325,7 @@ def build(
     with Console() as show:
         counted = None
         if count is not None:
-            experiment = open_experiment(shown, images=count, draw=count)
-            counted = count_cycles(experiment, target, place, show.say)
+            counted = count_cycles(open_sample(shown, count), target, place, show.say)
         built = make(shown, target, place, options, show.say, counted)
     if not answer(as_json, built.to_dict()):
         print(built.text, end="")

@@ -21,6 +21,7 @@ __all__ = [
     "open_data",
     "open_experiment",
     "open_model",
+    "open_sample",
     "open_shown",
 ]
 
@@ -159,6 +160,14 @@ def open_shown(name: str, shown: Shown, draw: int | None = None) -> Experiment:
     model_shown = open_model(name, shown.seed)
     given = (shown.file, shown.data, shown.data_dir, shown.images)
     return open_experiment(model_shown, *given, draw=draw, seed=shown.seed)
+
+
+def open_sample(shown: Model, count: int) -> Experiment:
+    """The first test images that fit a network, or as many random volleys if none are known."""
+    image = shown.config.input.image if shown.config.input is not None else None
+    if image in DATA:
+        return open_experiment(shown, images=count)
+    return Experiment(shown, random_volleys(shown.config, count, 0), None, "random volleys, seed 0")
 
 
 def random_volleys(config: Config, count: int, seed: int) -> np.ndarray:
