@@ -206,6 +206,22 @@ def test_bytes_during_a_reply():
     assert decode(device.quiet()).payload == bytes([Code.BUSY])
 
 
+@pytest.mark.parametrize("config", [CONFIG, FOLDED, LAYERS], ids=lambda c: c.name)
+def test_weights_are_not_loaded_while_volleys_are_played(config):
+    device = Device(model(1, config))
+    layout, host = device.layout, host_of(device)
+    before = host.read_rows(0, layout.rows)
+    played = layout.pack_volleys(volleys(np.random.default_rng(1), 3, config))
+    rows = layout.pack_model(model(2, config))[: 2 * layout.row_bytes]
+    write = encode(Command.WRITE, 201, b"\0\0" + rows)
+    reply = device.receive(encode(Command.VOLLEYS, 200, played) + write)
+    assert decode(reply).command == Command.VOLLEYS | 0x80
+    assert decode(device.quiet()).payload == bytes([Code.BUSY])
+    assert Host(config, host._exchange).read_rows(0, layout.rows) == before
+    assert decode(device.receive(write)).payload == b""
+    assert Host(config, host._exchange).read_rows(0, 2) == rows
+
+
 def test_frame_in_pieces():
     device = Device(model())
     assert [bool(device.receive(READ[n : n + 1])) for n in range(len(READ))] == [
