@@ -32,7 +32,7 @@ FAULTS = {
     7: "no stream made progress for too long",
 }
 
-ORDER_BITS = {"verilator": 1 << 20, "icarus": 1 << 17}  # Icarus copies a register that it indexes
+ORDER_BITS = {"verilator": 1 << 20, "icarus": 1 << 14}  # Icarus copies a register that it indexes
 
 
 @dataclass(frozen=True)
@@ -50,13 +50,13 @@ def weight_bits(config: Config) -> int:
 
 
 def capacity(config: Config, simulator: str = "verilator") -> Capacity:
-    """A capacity that keeps each register of the bench to some 100,000 or million bits."""
+    """A capacity that keeps the registers of the bench to sizes that the simulator likes."""
     streams, most = Streams(config), ORDER_BITS[simulator]
     volley_bits = streams.volley_beats * streams.volley_bits
     result_bits = streams.result_beats() * streams.result_bits
     waves = min(2048, max(1, most // max(volley_bits, result_bits)))
     logged = streams.rows * streams.row_bits if streams.folded else weight_bits(config)
-    logs = min(256, waves, max(1, (1 << 18) // logged))
+    logs = min(256, waves, max(1, min(most, 1 << 18) // logged))
     requests = min(max(256, streams.rows), max(1, most // streams.request_bits))
     return Capacity(waves, logs, requests)
 

@@ -8,6 +8,7 @@ import json
 import numpy as np
 import pytest
 from configs import random_column, random_volleys, random_weights
+from lockstep import first_difference
 from numpy.testing import assert_array_equal
 from planted import planted
 
@@ -115,34 +116,10 @@ def test_run_equals_golden(grid):
         assert found.cycles.shape == (50,)
 
 
-def first_difference(text: str, config: Config, start, volleys, learn: bool) -> tuple:
-    """Find it the slow way: the whole run on the core, the reference form wave by wave."""
-    column, q = config.column, config.column.q
-    with rtl.Core(config, QUICK, verilog=text) as core:
-        core.write(start)
-        played = core.play(volleys, learn, log=True)
-    state = dataclasses.replace(start)
-    lfsr = column.seed
-    for wave, volley in enumerate(volleys):
-        one = dataclasses.replace(
-            state,
-            config=config.model_copy(update={"column": column.model_copy(update={"seed": lfsr})}),
-        )
-        result = network.run(one, volley[None], learn, form="reference")
-        (lfsr,) = result.states
-        for output in range(config.outputs):
-            pair = (int(result.times[0, output]), int(played.times[wave, output]))
-            if pair[0] != pair[1]:
-                return ("time", wave, 0, output // q, output % q, None, *pair, None)
-        if result.classes is not None and result.classes[0] != played.classes[wave]:
-            pair = (int(result.classes[0]), int(played.classes[wave]))
-            return ("class", wave, None, None, None, None, *pair, None)
-        for place in np.ndindex(result.weights.shape):
-            pair = (int(result.weights[place]), int(played.layers[0][wave][place]))
-            if pair[0] != pair[1]:
-                return ("weight", wave, 0, *place, *pair, None)
-        state = state.with_weights(result.weights)
-    return ()
+def slowly(text: str, start, volleys, learn: bool) -> tuple:
+    """The first difference, found the slow way."""
+    with rtl.Core(start.config, QUICK, verilog=text) as core:
+        return first_difference(core, start, volleys, learn)
 
 
 SWAPPED = ".decisions({decisions[20:4], decisions[2], decisions[3], decisions[1:0]})"
@@ -171,7 +148,7 @@ def test_planted_bug_in_a_column(small, name, tmp_path):
     )
     assert not report.equal
     found = dataclasses.astuple(report.mismatch)
-    assert found == first_difference(broken, SMALL, start, volleys, learn=True)
+    assert found == slowly(broken, start, volleys, learn=True)
     assert found[0] == kind
     written = json.loads(file.read_text())
     assert written["mismatch"] == dataclasses.asdict(report.mismatch)
@@ -190,7 +167,7 @@ def test_planted_bug_in_the_readout(grid):
     report = cosim(start, volleys, False, QUICK, verilog=broken)
     assert report.mismatch is not None
     found = dataclasses.astuple(report.mismatch)
-    assert found == first_difference(broken, GRID, start, volleys, learn=False)
+    assert found == slowly(broken, start, volleys, learn=False)
     assert found[0] == "class"
     assert (found[-3], found[-2]) == (0, 2)
 
