@@ -59,10 +59,10 @@ class Player:
         self.readout = model.readout
         readout = self.config.readout
         self._votes = readout is not None and readout.kind == "dual-voter"
-        if self._votes and self.readout is not None:
+        if self._votes and model.readout is not None:
             # Hardware has no counters for time codes that no neuron reaches.
-            self.readout = np.zeros_like(self.readout)
             times = list(self.config.readout_times)
+            self.readout = np.zeros_like(model.readout)
             self.readout[:, times] = model.readout[:, times]
         self._model = model
         self._layers: list[fast.Layer] = []  # made for the first waves

@@ -112,7 +112,7 @@ def _serial(
         answers = core.session.play(*orders)
         found = [bench.digits(one["results"], streams.result_bits) for one in answers]
         times, _ = streams.results(np.stack(found))
-        same = np.array_equal(times, network.run(model, volleys).times)
+        same = times is not None and np.array_equal(times, network.run(model, volleys).times)
         seconds = time.perf_counter() - begin
         made, name = core.build, f"{core.build.simulator.name} {core.build.simulator.version}"
     if not same:
