@@ -150,6 +150,50 @@ def test_other_weights_are_another_bitstream(built):
     assert build.design(start, board) != build.design(other, board)
 
 
+FOLDED = """name = "small-folded"
+[input]
+image = [4, 4]
+[[layer]]
+field = 2
+stride = 2
+[column]
+q = 2
+theta = 5
+[readout]
+classes = 2
+[hardware]
+micro_architecture = "folded"
+engines = 2
+learning = false
+"""
+
+
+def test_a_folded_core_on_a_board(tmp_path, capsys, monkeypatch):
+    """Rate and cycles by formula, and as a simulation of the same core counts them."""
+    monkeypatch.setenv("RACEWAVE_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "c.toml").write_text(FOLDED)
+    command = ["build", str(tmp_path / "c.toml"), "--board", "ulx3s-25f", "-o", str(tmp_path / "o")]
+    assert execute([*command, "--fast", "--count", "40", "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    cycles = wave_cycles(config.load(tmp_path / "c.toml"))
+    image, fmax = data["image"], data["timing"]["fmax_mhz"]
+    assert (image["cycles"], image["counted_images"]) == (cycles, 40)
+    assert image["counted_cycles"] == pytest.approx(cycles, rel=0.3)  # fields without spikes
+    assert image["per_s"] == pytest.approx(25e6 / image["counted_cycles"], rel=1e-3)
+    assert image["per_s_at_fmax"] == pytest.approx(fmax * 1e6 / image["counted_cycles"], rel=1e-3)
+    assert image["learning_cycles"] == 0
+    used = data["resources"]
+    assert 0 < used["carries"]["used"] < used["luts"]["used"]
+    assert 0 < data["core"]["luts"] < used["luts"]["used"]
+    assert data["core"]["luts_per_synapse"] == round(data["core"]["luts"] / (4 * 2 * 8), 2)
+    assert (tmp_path / "o" / data["bitstream"]["file"]).is_file()
+    # Without a count the report has the formula alone; nothing is built again.
+    assert execute([*command, "--fast", "--json"]) == 0
+    again = json.loads(capsys.readouterr().out)
+    assert (again["cached"], again["image"]["counted_cycles"]) == (True, None)
+    assert again["image"]["per_s"] == round(25e6 / cycles)
+
+
 def test_text_report_has_every_figure(built):
     made, folder, _ = built["icebreaker"]
     text = (folder / "report.txt").read_text()
@@ -160,6 +204,7 @@ def test_text_report_has_every_figure(built):
         f"{data['resources']['luts']['used']:,}",
         f"{data['timing']['fmax_mhz']} MHz for 12 MHz: met",
         f"{data['image']['cycles']} cycles, {data['image']['us']} us",
+        f"{data['image']['per_s']:,} ({data['image']['per_s_at_fmax']:,} at Fmax)",
         f"{data['core']['luts_per_synapse']} core",
         data["hash"],
         data["bitstream"]["file"],
