@@ -5,12 +5,12 @@ import operator
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import stream
 from amaranth.lib.data import StructLayout
-from amaranth.lib.wiring import In, Out
 
 from racewave.golden.config import Config
 from racewave.golden.stage import Stage
 from racewave.golden.streams import Streams
 from racewave.hw.access import Access
+from racewave.hw.boundary import core_members
 from racewave.hw.folded_layer import FoldedLayer
 from racewave.hw.hierarchy import Unit, place
 from racewave.hw.merge import Argmax, Merge, balanced
@@ -76,21 +76,7 @@ class Folded(Unit):
         self.weights = weights
         self.readout = readout
         self.streams = streams = Streams(config)
-        super().__init__(
-            {
-                "volleys": In(stream.Signature(streams.volley_bits)),
-                "results": Out(stream.Signature(streams.result_bits)),
-                "requests": In(stream.Signature(streams.request_bits)),
-                "replies": Out(stream.Signature(streams.row_bits)),
-                "start": In(1),
-                "learn": In(1),
-                "report": In(1),
-                "reseed": In(1),
-                "busy": Out(1),
-                "cycles": Out(32),
-                "waves": Out(32),
-            }
-        )
+        super().__init__(core_members(streams))
 
     def elaborate(self, platform):
         m = Module()
@@ -258,7 +244,11 @@ class Folded(Unit):
             m.d.comb += over.eq(ended & ~last)
         else:
             engines = sum(stage.engines for stage in config.finals)
-            argmax = place(m, "argmax", Argmax, engines, readout.classes, self.sum_bits)
+            learns = readout.kind == "perceptron"
+            margin = (readout.margin,) if learns else ()
+            argmax = place(m, "argmax", Argmax, engines, readout.classes, self.sum_bits, *margin)
+            if learns:
+                self._correct(m, argmax, [layer for _, layer in finals])
             m.d.comb += [
                 argmax.start.eq(ended & ~last),
                 argmax.sums.eq(Cat(layer.sums for _, layer in finals)),
@@ -288,6 +278,16 @@ class Folded(Unit):
             ),
         ]
         return resulting
+
+    def _correct(self, m: Module, argmax, layers: list) -> None:
+        """A label that does not lead by the margin changes the rows of all winners."""
+        known, label = layers[0].knows, layers[0].labelled
+        m.d.comb += argmax.label.eq(label)
+        for layer in layers:
+            m.d.comb += [
+                layer.correct.eq(argmax.done & known & argmax.close),
+                layer.rival.eq(argmax.rival),
+            ]
 
     def _columns(self, m: Module, finals: list):
         """Stream of {column, times} of all final layers."""

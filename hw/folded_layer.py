@@ -64,6 +64,8 @@ class FoldedLayer(Unit):
         A wave is over, its sums are ready; they have been used.
     number, sums : In, Out
         See `Argmax`.
+    correct, rival : In(1), In
+        See `Votes` (perceptron).
     working, busy : Out(1)
         A wave is under way; or a volley waits.
     access : In(1)
@@ -92,6 +94,7 @@ class FoldedLayer(Unit):
         self.label_bits = label_bits
         self.weights, self.rows = weights, rows
         self.voter = readout is not None and readout.kind == "dual-voter"
+        self.perceptron = readout is not None and readout.kind == "perceptron"
         column = stage.column
         self.columns = stage.columns // stage.engines
         self.weight_bits = column.q * column.w_bits
@@ -130,6 +133,8 @@ class FoldedLayer(Unit):
                 "number": In(bits_for(readout.classes)),
                 "sums": Out(stage.engines * sum_bits),
             }
+        if self.perceptron:
+            members |= {"correct": In(1), "rival": In(bits_for(readout.classes))}
         if label_bits:
             members |= {
                 "known": In(1),
@@ -300,7 +305,8 @@ class FoldedLayer(Unit):
                 self.sum_bits,
             )
             init = self.rows[e * self.vote_rows :][: self.vote_rows]
-            rows = place(m, f"readout_{e}", Rows, self.vote_bits, self.vote_rows, self.voter, init)
+            learns = self.voter or self.perceptron
+            rows = place(m, f"readout_{e}", Rows, self.vote_bits, self.vote_rows, learns, init)
             m.d.comb += [
                 votes.start.eq(engine.vote),
                 votes.winners.eq(engine.winners),
@@ -317,7 +323,11 @@ class FoldedLayer(Unit):
                 self.sums.word_select(e, self.sum_bits).eq(votes.sum),
             ]
             if self.voter:
-                m.d.comb += [votes.known.eq(self.knows), votes.label.eq(self.labelled)]
+                m.d.comb += votes.known.eq(self.knows)
+            if self.perceptron:
+                m.d.comb += [votes.correct.eq(self.correct), votes.rival.eq(self.rival)]
+            if learns:
+                m.d.comb += votes.label.eq(self.labelled)
                 with m.If(~self.access):
                     m.d.comb += [
                         rows.write.eq(votes.write),

@@ -75,28 +75,39 @@ class Argmax(Unit):
         Sums per class, and classes.
     sum_bits : int
         Bits of a signed sum of one engine.
+    margin : int or None
+        Tell, too, whether a label leads all other classes by so much.
 
     Members
     -------
     start, done : In(1), Out(1)
         All sums are ready, until `done`.
+    label, rival, close : In, Out, Out(1)
+        The label; the first largest class beside it; it does not lead that one by the margin. Valid
+        with `done`, the rival until the next (with a margin).
     number, sums : Out, In(engines * sum_bits)
         Class, and its sums one clock later.
     best : Out
         Class with the largest sum; valid with `done`.
     """
 
-    def __init__(self, engines: int, classes: int, sum_bits: int):
+    def __init__(self, engines: int, classes: int, sum_bits: int, margin: int | None = None):
         self.engines, self.classes, self.sum_bits = engines, classes, sum_bits
-        super().__init__(
-            {
-                "start": In(1),
-                "done": Out(1),
-                "number": Out(bits_for(classes)),
-                "sums": In(engines * sum_bits),
-                "best": Out(bits_for(classes)),
+        self.margin = margin
+        members = {
+            "start": In(1),
+            "done": Out(1),
+            "number": Out(bits_for(classes)),
+            "sums": In(engines * sum_bits),
+            "best": Out(bits_for(classes)),
+        }
+        if margin is not None:
+            members |= {
+                "label": In(bits_for(classes)),
+                "rival": Out(bits_for(classes)),
+                "close": Out(1),
             }
-        )
+        super().__init__(members)
 
     def elaborate(self, platform):
         m = Module()
@@ -133,4 +144,19 @@ class Argmax(Unit):
                 m.d.sync += [largest.eq(values[0]), self.best.eq(place)]
             with m.If(place == self.classes - 1):
                 m.d.sync += self.done.eq(1)
+        if self.margin is not None:
+            self._compare(m, arrives[-1], place, values[0])
         return m
+
+    def _compare(self, m: Module, arrives, place, value) -> None:
+        """Find the rival of the label, and how much the label leads."""
+        own, largest = Signal.like(value), Signal.like(value)
+        first = Signal()  # no rival yet
+        with m.If(self.start & ~arrives & (place == 0)):
+            m.d.sync += first.eq(1)
+        with m.If(arrives):
+            with m.If(place == self.label):
+                m.d.sync += own.eq(value)
+            with m.Elif(first | (value > largest)):
+                m.d.sync += [largest.eq(value), self.rival.eq(place), first.eq(0)]
+        m.d.comb += self.close.eq(own - largest < self.margin)

@@ -3,11 +3,10 @@
 import operator
 
 from amaranth.hdl import Cat, Module, Mux, Signal
-from amaranth.lib import stream
-from amaranth.lib.wiring import In, Out
 
 from racewave.golden.config import Config
 from racewave.golden.streams import Streams
+from racewave.hw.boundary import core_members
 from racewave.hw.control import Control
 from racewave.hw.hierarchy import Unit, place
 from racewave.hw.layer import Layer
@@ -63,20 +62,7 @@ class Network(Unit):
         self.config = config
         self.readout = readout
         self.streams = streams = Streams(config)
-        super().__init__(
-            {
-                "volleys": In(stream.Signature(streams.volley_bits)),
-                "results": Out(stream.Signature(streams.result_bits)),
-                "requests": In(stream.Signature(streams.request_bits)),
-                "replies": Out(stream.Signature(streams.row_bits)),
-                "start": In(1),
-                "learn": In(1),
-                "reseed": In(1),
-                "busy": Out(1),
-                "cycles": Out(32),
-                "waves": Out(32),
-            }
-        )
+        super().__init__(core_members(streams))
 
     def elaborate(self, platform):
         m = Module()

@@ -1,6 +1,7 @@
 """The read-out of an engine: every winner selects a row, the row adds to the sums of classes."""
 
 from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value, signed
+from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from racewave.golden.config import ReadoutConfig
@@ -13,6 +14,7 @@ __all__ = ["Votes", "VotesShape"]
 # The dual voter, tnn.md: what the label's counters and the others change by, the largest counter
 # and the least that votes, scaled by 32.
 GAINS, LOSSES, MOST, LEAST = (31, 17), (1, 15), 224, 112
+LINEAR = ("linear", "perceptron")
 
 
 class VotesShape:
@@ -21,7 +23,7 @@ class VotesShape:
     @staticmethod
     def row_bits(readout: ReadoutConfig) -> int:
         """Bits of a row."""
-        if readout.kind == "linear":
+        if readout.kind in LINEAR:
             return readout.classes * readout.bits
         if readout.kind == "tally":
             return readout.classes.bit_length()
@@ -30,7 +32,7 @@ class VotesShape:
     @staticmethod
     def sum_bits(readout: ReadoutConfig, winners: int) -> int:
         """Bits of a signed sum over so many winners."""
-        most = {"linear": 1 << (readout.bits - 1), "tally": 1, "dual-voter": 2}[readout.kind]
+        most = {"tally": 1, "dual-voter": 2}.get(readout.kind, 1 << (readout.bits - 1))
         return (most * winners).bit_length() + 1
 
 
@@ -66,7 +68,10 @@ class Votes(Unit):
     address, row : Out, In
         Row of the memory; it shows one clock later.
     write, write_address, write_row : Out
-        Row changed by the label (dual voter).
+        Row changed by the label (dual voter, perceptron).
+    correct, rival : In(1), In
+        With `take`: the rows of the wave's winners change, one per clock; the label's weights
+        rise, those of this class fall, both stable while `busy` (perceptron).
     finished, take : Out(1), In(1)
         All columns of the wave are in the sums; they have been used.
     number, sum : In, Out
@@ -87,6 +92,7 @@ class Votes(Unit):
         self.columns, self.q, self.k = columns, q, k
         self.codes, self.time_bits, self.sum_bits = codes, time_bits, sum_bits
         self.voter = readout.kind == "dual-voter"
+        self.perceptron = readout.kind == "perceptron"
         self.per_neuron = len(codes) if self.voter else 1
         address = bits_for(columns * q * self.per_neuron)
         row = VotesShape.row_bits(readout)
@@ -103,8 +109,11 @@ class Votes(Unit):
             "sum": Out(signed(sum_bits)),
         }
         if self.voter:
+            members["known"] = In(1)
+        if self.perceptron:
+            members |= {"correct": In(1), "rival": In(bits_for(readout.classes))}
+        if self.voter or self.perceptron:
             members |= {
-                "known": In(1),
                 "label": In(bits_for(readout.classes)),
                 "write": Out(1),
                 "write_address": Out(address),
@@ -122,10 +131,11 @@ class Votes(Unit):
         base = Signal.like(self.address)
         number = Signal(bits_for(self.columns))
         active, fresh = Signal(), Signal()
+        self._correcting = Signal(name="correcting")
         asked, shown = Signal(), Signal()
         begins, ends = Signal(), Signal()
         m.d.comb += [
-            self.busy.eq(active),
+            self.busy.eq(active | self._correcting if self.perceptron else active),
             one.eq(lowest(left)),
             # A new wave waits until the sums of the one before have been used.
             begins.eq(active & fresh & ~((number == 0) & self.finished)),
@@ -162,14 +172,63 @@ class Votes(Unit):
         m.d.sync += self.sum.eq(Array(sums)[self.number])
 
         if self.voter:
-            shown_address = Signal.like(self.address)
-            m.d.sync += [
-                shown_address.eq(self.address),
-                self.write.eq(shown & self.known),
-                self.write_address.eq(shown_address),
-                self.write_row.eq(Cat(*self._changed(m))),
-            ]
+            self._write(m, shown & self.known, self._rewarded(m))
+        if self.perceptron:
+            self._correct(m, asked, begins & (number == 0))
         return m
+
+    def _write(self, m: Module, changes, row: list[Value]) -> None:
+        """Write the row that shows, changed, a clock later."""
+        shown_address = Signal.like(self.address)
+        m.d.sync += [
+            shown_address.eq(self.address),
+            self.write.eq(changes),
+            self.write_address.eq(shown_address),
+            self.write_row.eq(Cat(*row)),
+        ]
+
+    def _correct(self, m: Module, asked, clear) -> None:
+        """Keep the rows of the wave's winners in a list, and go through it when told to."""
+        m.submodules.winners = winners = Memory(
+            shape=len(self.address), depth=self.columns * self.k, init=()
+        )
+        reader, writer = winners.read_port(), winners.write_port()
+        count, index = Signal(range(self.columns * self.k + 1)), Signal.like(writer.addr)
+        rows = Signal.like(count)  # rows gone through
+        lists, listed, shows, changes = (Signal(name=f"correct_{n}") for n in range(4))
+        m.d.comb += [
+            writer.addr.eq(count),
+            writer.data.eq(self.address),
+            writer.en.eq(asked),
+            reader.addr.eq(index),
+            lists.eq(self._correcting & (rows != count)),
+        ]
+        with m.If(asked):
+            m.d.sync += count.eq(count + 1)
+        with m.If(clear):
+            m.d.sync += count.eq(0)
+        m.d.sync += [listed.eq(lists), shows.eq(listed), changes.eq(shows)]
+        with m.If(lists):
+            m.d.sync += [index.eq(index + 1), rows.eq(rows + 1)]
+        with m.If(listed):
+            m.d.sync += self.address.eq(reader.data)
+        with m.If(self._correcting & ~(lists | listed | shows | changes)):
+            m.d.sync += self._correcting.eq(0)
+        with m.If(self.correct):
+            m.d.sync += [self._correcting.eq(1), index.eq(0), rows.eq(0)]
+        self._write(m, changes, self._corrected())
+
+    def _corrected(self) -> list[Value]:
+        """The row with one more for the label and one less for the rival, saturating."""
+        bits, corrected = self.readout.bits, []
+        most = (1 << (bits - 1)) - 1
+        for n in range(self.readout.classes):
+            weight = self.row.word_select(n, bits).as_signed()
+            more = Mux(weight == most, weight, weight + 1)
+            less = Mux(weight == -most - 1, weight, weight - 1)
+            changed = Mux(self.label == n, more, Mux(self.rival == n, less, weight))
+            corrected.append(changed[:bits])
+        return corrected
 
     def _place(self, one: Value) -> Value:
         """Row of a winner among those of its column."""
@@ -192,14 +251,14 @@ class Votes(Unit):
     def _added(self) -> list[Value]:
         """What the row adds to each class."""
         classes, bits = self.readout.classes, self.readout.bits
-        if self.readout.kind == "linear":
+        if self.readout.kind in LINEAR:
             return [self.row.word_select(n, bits).as_signed() for n in range(classes)]
         if self.readout.kind == "tally":
             return [self.row == n for n in range(classes)]
         counters = [self.row.word_select(n, 8) for n in range(2 * classes)]
         return [(counters[2 * n] >= LEAST) + (counters[2 * n + 1] >= LEAST) for n in range(classes)]
 
-    def _changed(self, m: Module) -> list[Value]:
+    def _rewarded(self, m: Module) -> list[Value]:
         """The row after a wave with a label: its counters rise, all others fall, within 0..MOST."""
         changed = []
         for n in range(self.readout.classes):
