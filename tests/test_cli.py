@@ -83,6 +83,9 @@ WRONG = [
     (["presets", "extra"], "presets: Got unexpected extra argument (extra)"),
     (["bench", "acuracy"], "bench must be known, not 'acuracy'; did you mean 'accuracy'?"),
     (["train", "cmu-cvt", "-o", "m.npz"], "config cmu-cvt must have an [input] table to take"),
+    (["bench", "area", "--plot", "a.svg"], "--plot must come with scaling or scaling-routed, not"),
+    (["bench", "scaling", "--plot", "no/a.svg"], "output file 'no/a.svg' cannot be written: no su"),
+    (["build", "digits", "--board", "hx8k", "--count", "0"], "--count must be an integer at least"),
     (["generate", "digits", "-o", "/dev/null/x"], "output folder '/dev/null/x' cannot be written"),
 ]
 
