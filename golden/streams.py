@@ -79,10 +79,9 @@ class Streams:
 
     @property
     def label_bits(self) -> int:
-        """Bits of {valid, label} above the codes, read with the last beat; 0 without dual voter."""
+        """Bits of {valid, label} above the codes, read with the last beat, if a read-out learns."""
         readout = self.config.readout
-        voter = readout is not None and readout.kind == "dual-voter"
-        return 1 + self.class_bits if voter else 0
+        return 1 + self.class_bits if readout is not None and readout.learns else 0
 
     @property
     def volley_bits(self) -> int:
@@ -97,7 +96,7 @@ class Streams:
         times
             Time codes, waves x lines.
         labels
-            One per wave, negative where there is none (dual voter only).
+            One per wave, negative where there is none; for a read-out that learns.
 
         Returns
         -------
@@ -223,15 +222,15 @@ class Streams:
     def readout_block(self) -> Block | None:
         """The read-out, behind the weights.
 
-        Linear: a row per output, a weight per class. Tally: a row per output, its label, the number
-        of classes for none. Dual voter: a row per output and reachable time code, the counters of
-        class 0, then those of class 1, ...
+        Linear, perceptron: a row per output, a weight per class. Tally: a row per output, its
+        label, the number of classes for none. Dual voter: a row per output and reachable time
+        code, the counters of class 0, then those of class 1, ...
         """
         config, readout = self.config, self.config.readout
         if readout is None:
             return None
         first = self.weight_rows
-        if readout.kind == "linear":
+        if readout.weighs:
             return Block(first, config.outputs, readout.classes, readout.bits)
         if readout.kind == "tally":
             return Block(first, config.outputs, 1, readout.classes.bit_length())
@@ -301,7 +300,7 @@ class Streams:
         if readout is None or block is None:
             raise ValueError("config must have a read-out")
         codes = from_digits(rows[:, : block.items * block.bits], block.bits)
-        if readout.kind == "linear":
+        if readout.weighs:
             signed = codes.astype(np.int16)
             signed -= (signed >> (readout.bits - 1)) << readout.bits
             return signed.astype(np.int8)
@@ -315,7 +314,7 @@ class Streams:
     def _readout_codes(self, block: Block, table: np.ndarray) -> np.ndarray:
         readout = self.config.readout
         assert readout is not None  # the model was checked against its config
-        if readout.kind == "linear":
+        if readout.weighs:
             return table.astype(np.int64) & ((1 << readout.bits) - 1)
         if readout.kind == "tally":
             return np.where(table == 255, readout.classes, table)[:, None]

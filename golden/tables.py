@@ -3,7 +3,15 @@
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    create_model,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 __all__ = [
     "ColumnConfig",
@@ -219,17 +227,45 @@ class LayerConfig(Table):
 class ReadoutConfig(Table):
     """How winners of the final layers become a class."""
 
-    kind: Literal["linear", "dual-voter", "tally"] = Field(
+    kind: Literal["linear", "perceptron", "dual-voter", "tally"] = Field(
         default="linear",
-        description="sum of trained weights, counters that learn on line, or counted labels",
+        description="sum of trained weights, sum of weights or counters that learn on line, or "
+        "counted labels",
     )
     classes: int = Field(default=10, ge=2, le=256, description="classes")
-    bits: int = Field(default=8, ge=2, le=8, description="bits of a signed weight (linear)")
+    bits: int = Field(
+        default=8, ge=2, le=8, description="bits of a signed weight (linear, perceptron)"
+    )
+    margin: int = Field(
+        default=200,
+        ge=0,
+        le=32_767,
+        description="the label's sum must lead by so much, or weights change (perceptron)",
+    )
+
+    @property
+    def learns(self) -> bool:
+        """Whether it learns on line, from a label sent with the volley."""
+        return self.kind in ("perceptron", "dual-voter")
+
+    @property
+    def weighs(self) -> bool:
+        """Whether it sums rows of signed weights."""
+        return self.kind in ("linear", "perceptron")
+
+    @model_serializer(mode="wrap")
+    def _leave_out(self, serialize: Any) -> dict[str, Any]:
+        data = serialize(self)
+        if self.kind != "perceptron":
+            del data["margin"]
+        return data
 
     @model_validator(mode="after")
     def _check(self) -> "ReadoutConfig":
-        if self.kind != "linear" and self.bits != 8:
-            raise ValueError(f"bits must come with kind linear, not {self.kind}")
+        if not self.weighs and self.bits != 8:
+            raise ValueError(f"bits must come with kind linear or perceptron, not {self.kind}")
+        if self.kind != "perceptron" and self.margin != 200:
+            raise ValueError(f"margin must come with kind perceptron, not {self.kind}")
         if self.kind == "tally" and self.classes > 255:
             raise ValueError(f"classes must be in 2..255 (kind tally), not {self.classes}")
         return self
