@@ -11,6 +11,7 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from importlib.metadata import version
 from pathlib import Path
@@ -36,9 +38,12 @@ MAKE_VARIABLES = (
     "CFG_CXXFLAGS_PCH_I=-include",
     "CFG_LDLIBS_THREADS=-pthread",
 )
-LARGE = 250_000  # bytes of Verilog: C++ in small functions, compiled in parallel
+LARGE = 500_000  # bytes of Verilog, see `_volume`: C++ in small functions, compiled in parallel
 HUGE = 24_000_000  # bytes of C++: optimisation would take many minutes
-RECIPE = 5  # part of the key: count up when a build is made differently
+MODULE = re.compile(r"^module (\w+)\b.*?^endmodule", re.MULTILINE | re.DOTALL)
+DEFINE = re.compile(r"^`define (\w+) (\w+)$", re.MULTILINE)
+INSTANCE = re.compile(r"^ +[`]?(\w+) \w+ \($", re.MULTILINE)
+RECIPE = 6  # part of the key: count up when a build is made differently
 
 
 class BuildError(RuntimeError):
@@ -145,7 +150,7 @@ def _verilate(simulator: Simulator, place: Path, top: str, waves: bool, optimise
     for name in ("MAKEFLAGS", "MFLAGS", "CXXFLAGS", "CPPFLAGS", "LDFLAGS"):
         environment.pop(name, None)  # an outer make must not reach into this one
     objects = place / "objects"
-    large = (place / "bench.v").stat().st_size > LARGE
+    large = _volume((place / "bench.v").read_text(), top) > LARGE
     command = [
         str(simulator.path / "bin" / "verilator_bin"),
         *("--cc", "--exe", "--vpi", "--no-timing", "--quiet"),
@@ -173,6 +178,19 @@ def _verilate(simulator: Simulator, place: Path, top: str, waves: bool, optimise
     command += ["OPT_SLOW=-O0", f"OBJCACHE={'ccache' if shutil.which('ccache') else ''}"]
     _call([*command, *MAKE_VARIABLES], place, environment)
     runtime.take(objects)
+
+
+def _volume(source: str, top: str) -> int:
+    """Bytes of Verilog with every module counted as often as it is there."""
+    texts = {found[1]: found[0] for found in MODULE.finditer(source)}
+    named = dict(DEFINE.findall(source))
+
+    @cache
+    def of(name: str) -> int:
+        inside = [named.get(kind, kind) for kind in INSTANCE.findall(texts[name])]
+        return len(texts[name]) + sum(of(kind) for kind in inside if kind in texts)
+
+    return of(top) if top in texts else len(source)
 
 
 def main_program() -> str:
