@@ -89,7 +89,11 @@ class Config(Table):
             raise ValueError(f"{given} must come with {missing}, not alone")
         if self.readout is not None and self.input is None:
             raise ValueError("[readout] must come with [input] and [[layer]], not alone")
-        stages = self.stages
+        stages, winners = self.stages, self.train.winners or 1
+        for layer in stages:
+            if winners > layer.column.q:
+                what = f"train.winners must be in 1..{layer.column.q} (q neurons), not {winners}"
+                raise ValueError(what)
         if len(self.layer) == 1 and self.layer[0].column is not None:  # one layer: one table
             object.__setattr__(self, "column", stages[0].column)
             plain = self.layer[0].model_copy(update={"column": None})

@@ -10,12 +10,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from racewave.golden import encoders, fast, kinds, network, tally
+from racewave.golden import augment, encoders, fast, kinds, network, tally
 from racewave.golden.config import Config
 from racewave.golden.model import Model
 from racewave.golden.volleys import check_times
 
-__all__ = ["Fit", "LinearFit", "TallyFit", "VoterFit", "shift", "start"]
+__all__ = ["Fit", "LinearFit", "TallyFit", "VoterFit", "start"]
 
 
 class Fit(Protocol):
@@ -74,15 +74,16 @@ class LinearFit:
 
     def run_epoch(self, images: np.ndarray, labels: np.ndarray) -> None:
         """Show every image once."""
-        if self._config.train.shifts or not self._slots.size:
-            self._slots = self._winners(shift(images, self._config, self.epoch))
+        train = self._config.train
+        if train.distorts or not self._slots.size:
+            self._slots = self._winners(augment.distort(images, train, self.epoch))
         self._fit.run_epoch(self._slots, labels)
 
     def table(self, images: np.ndarray, labels: np.ndarray) -> np.ndarray:
         """Round the weights: int8, outputs x classes."""
         from racewave.golden.regression import quantise
 
-        if self._config.train.shifts or not self._slots.size:
+        if self._config.train.distorts or not self._slots.size:
             self._slots = self._winners(images)
         return quantise(self._fit.table, self._bits, self._slots, labels)
 
@@ -93,9 +94,9 @@ class LinearFit:
     def restore(self, arrays: dict[str, np.ndarray]) -> None:
         """Go on from `state()`."""
         shape = (self._config.outputs + 1, self._classes)
-        for name in ("fit_weight", "fit_mean", "fit_square"):
+        for name in ("fit_weight", "fit_mean", "fit_square", "fit_sum"):
             _expect(arrays, name, np.float32, shape)
-        for name in ("fit_epoch", "fit_steps"):
+        for name in ("fit_epoch", "fit_steps", "fit_summed"):
             _expect(arrays, name, np.int64, ())
         self._fit.restore(arrays)
 
@@ -118,7 +119,7 @@ class VoterFit:
 
     def run_epoch(self, images: np.ndarray, labels: np.ndarray) -> None:
         """Show every image once."""
-        images = shift(images, self._config, self.epoch)
+        images = augment.distort(images, self._config.train, self.epoch)
         seed = [self._config.train.seed, self.epoch, 1]
         order = np.random.default_rng(seed).permutation(len(images))
         for first in range(0, len(images), network.BLOCK):
@@ -150,7 +151,7 @@ class VoterFit:
 
 
 class TallyFit:
-    """Counts labels of winners. Without shifts every epoch would count the same: there is one."""
+    """Counts labels of winners. Undistorted, every epoch would count the same: there is one."""
 
     def __init__(self, model: Model) -> None:
         assert model.config.readout is not None
@@ -158,11 +159,12 @@ class TallyFit:
         self._classes = model.config.readout.classes
         self._counts = np.zeros((model.config.outputs, self._classes), np.int64)
         train = model.config.train
-        self.epoch, self.epochs = 0, train.epochs if train.shifts else 1
+        self.epoch, self.epochs = 0, train.epochs if train.distorts else 1
 
     def run_epoch(self, images: np.ndarray, labels: np.ndarray) -> None:
         """Show every image once."""
-        images, none = shift(images, self._config, self.epoch), self._config.finals[0].column.none
+        images = augment.distort(images, self._config.train, self.epoch)
+        none = self._config.finals[0].column.none
         for first in range(0, len(images), network.BLOCK):
             part = slice(first, first + network.BLOCK)
             times = _times(self._model, images[part], first)
@@ -207,19 +209,6 @@ def slots(times: np.ndarray, config: Config) -> np.ndarray:
         parts.append(np.where(rows == stage.outputs, config.outputs, rows + first))
         first += stage.outputs
     return np.concatenate(parts, axis=1).astype(np.int32, copy=False)
-
-
-def shift(images: np.ndarray, config: Config, epoch: int) -> np.ndarray:
-    """Move every image by up to `shifts` pixels in each direction, anew in every epoch."""
-    reach = config.train.shifts
-    if not reach:
-        return images
-    rng = np.random.default_rng([config.train.seed, epoch, 2])
-    moves = rng.integers(0, 2 * reach + 1, (len(images), 2))
-    rows, columns = images.shape[1:]
-    padded = np.pad(images, ((0, 0), (reach, reach), (reach, reach)))
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (rows, columns), axis=(1, 2))
-    return windows[np.arange(len(images)), moves[:, 0], moves[:, 1]]
 
 
 def _times(model: Model, images: np.ndarray, first: int) -> np.ndarray:

@@ -91,8 +91,9 @@ class Job:
             shown = self._order(turn)[at : at + count]
             volleys = encoders.encode(self.dataset.train_images[shown], config, self.waves)
             volleys = check_times(volleys, config)
+            learner = replace(self.model, config=_learner(config))
             _, layers, states = network.play(
-                self.model, volleys, learn=True, states=self.model.lfsr_states
+                learner, volleys, learn=True, states=self.model.lfsr_states
             )
             self.model = replace(self.model, layers=layers, lfsr_states=states)
             self.waves += count
@@ -161,6 +162,19 @@ class Job:
         chosen = np.random.default_rng([train.seed, 0]).permutation(len(self.dataset.train_images))
         chosen = chosen[: train.images]
         return np.random.default_rng([train.seed, turn, 0]).permutation(chosen)
+
+
+def _learner(config: Config) -> Config:
+    """The config while columns learn: with `train.winners` as k of every layer."""
+    if config.train.winners is None:
+        return config
+    k = {"k": config.train.winners}
+    layers = [
+        layer.model_copy(update={"column": layer.column and layer.column.model_copy(update=k)})
+        for layer in config.layer
+    ]
+    column = config.column.model_copy(update=k)
+    return config.model_copy(update={"column": column, "layer": tuple(layers)})
 
 
 def _identity(config: Config, dataset: Dataset) -> str:

@@ -1,8 +1,8 @@
 """Softmax regression in torch: fits the read-out, and the raw-pixel baseline beside it.
 
-The gradient steps are Adam's with a rate that falls to zero. One thread and seeded numpy order, so
-the same inputs give the same weights, and a fit restored from its state goes on as if never
-interrupted.
+The gradient steps are Adam's with a rate that falls to zero along half a cosine; the weights may be
+averaged over the last of them. One thread and seeded numpy order, so the same inputs give the same
+weights, and a fit restored from its state goes on as if never interrupted.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ class _Fit:
         self._weight = self._torch.zeros(shape, requires_grad=True)
         self._mean = self._torch.zeros(shape)
         self._square = self._torch.zeros(shape)
-        self._steps = 0
+        self._sum = self._torch.zeros(shape)  # of the weights after the last steps
+        self._steps = self._summed = 0
 
     def _logits(self, features: np.ndarray) -> Any:
         raise NotImplementedError
@@ -49,7 +50,10 @@ class _Fit:
                 target = torch.from_numpy(labels[chosen].astype(np.int64))
                 logits = self._logits(features[chosen])
                 torch.nn.functional.cross_entropy(logits, target).backward()
-                self._descend(train.learning_rate * (1 - done))
+                self._descend(train.learning_rate * (1 + np.cos(np.pi * done)) / 2)
+                if done >= 1 - train.average:
+                    self._sum += self._weight.detach()
+                    self._summed += 1
         self.epoch += 1
 
     def _descend(self, rate: float) -> None:
@@ -70,14 +74,17 @@ class _Fit:
     @property
     def weights(self) -> np.ndarray:
         """float32, features x classes."""
-        return self._weight.detach().numpy().copy()
+        weight = self._sum / self._summed if self._summed else self._weight.detach().clone()
+        return weight.numpy()
 
     def state(self) -> dict[str, np.ndarray]:
         """Everything a checkpoint needs."""
         return {
-            "fit_weight": self.weights,
+            "fit_weight": self._weight.detach().numpy().copy(),
             "fit_mean": self._mean.numpy().copy(),
             "fit_square": self._square.numpy().copy(),
+            "fit_sum": self._sum.numpy().copy(),
+            "fit_summed": np.array(self._summed, np.int64),
             "fit_steps": np.array(self._steps, np.int64),
             "fit_epoch": np.array(self.epoch, np.int64),
         }
@@ -89,7 +96,9 @@ class _Fit:
             self._weight.copy_(torch.from_numpy(arrays["fit_weight"]))
             self._mean.copy_(torch.from_numpy(arrays["fit_mean"]))
             self._square.copy_(torch.from_numpy(arrays["fit_square"]))
-        self._steps, self.epoch = int(arrays["fit_steps"]), int(arrays["fit_epoch"])
+            self._sum.copy_(torch.from_numpy(arrays["fit_sum"]))
+        self._steps, self._summed = int(arrays["fit_steps"]), int(arrays["fit_summed"])
+        self.epoch = int(arrays["fit_epoch"])
 
 
 class WinnerFit(_Fit):

@@ -279,16 +279,34 @@ class TrainConfig(Table):
         default=10_000, ge=1, description="images that the columns see (without labels)"
     )
     passes: int = Field(default=1, ge=1, description="times that the columns see them")
+    winners: int | None = Field(
+        default=None, ge=1, description="winners per wave while the columns learn; not given: k"
+    )
     readout_images: int = Field(
         default=60_000, ge=1, description="labelled images for the read-out"
     )
     epochs: int = Field(default=12, ge=1, description="epochs of the read-out")
     batch: int = Field(default=256, ge=1, description="images per step of the read-out")
-    learning_rate: float = Field(default=0.01, gt=0, description="Adam step of the read-out")
+    learning_rate: float = Field(default=0.01, gt=0, description="first Adam step of the read-out")
     weight_decay: float = Field(default=0.0, ge=0, description="decay of the read-out weights")
-    shifts: int = Field(
-        default=0, ge=0, le=4, description="read-out also sees images shifted by 0..shifts"
+    average: float = Field(
+        default=0.0, ge=0, le=1, description="part of the last steps that the weights are mean of"
     )
+    shifts: float = Field(
+        default=0.0, ge=0, le=16, description="read-out sees images moved by up to so many pixels"
+    )
+    rotate: float = Field(default=0.0, ge=0, le=180, description="turned by up to so many degrees")
+    scale: float = Field(default=0.0, ge=0, lt=1, description="with sides 1 - scale .. 1 + scale")
+    shear: float = Field(default=0.0, ge=0, le=1, description="sheared by up to this part")
+    bend: float = Field(
+        default=0.0, ge=0, le=16, description="bent, in pixels (standard deviation)"
+    )
+    gain: float = Field(default=0.0, ge=0, le=1, description="1 - gain .. 1 + gain times as bright")
+
+    @property
+    def distorts(self) -> bool:
+        """Whether the read-out sees other images in every epoch."""
+        return any((self.shifts, self.rotate, self.scale, self.shear, self.bend, self.gain))
 
 
 class HardwareConfig(Table):

@@ -22,6 +22,7 @@ from racewave.golden.model import Model, save
 
 __all__ = ["TrainReport", "baselines", "train"]
 
+RANDOM_IMAGES = 1_200_000  # labelled images shown to random weights: 20 epochs of 60,000
 PIXEL_STEPS = 5_000  # of the raw-pixel fit; twice as many change little
 PIXEL_RATE = 0.005
 
@@ -45,6 +46,8 @@ class TrainReport:
         The counts behind `accuracy`.
     baselines
         Per cent of "random weights" and "raw pixels" on the same test images.
+    random_epochs
+        Epochs of the read-out on random weights: `epochs`, or fewer where those take long.
     column_seconds, readout_seconds
         Time this run took.
     model
@@ -63,6 +66,7 @@ class TrainReport:
     correct: int | None = None
     tested: int | None = None
     baselines: dict[str, float] = field(default_factory=dict)
+    random_epochs: int | None = None
     column_seconds: float = 0.0
     readout_seconds: float = 0.0
     model: str = ""
@@ -149,6 +153,7 @@ def train(
         correct=correct,
         tested=len(dataset.test_labels),
         baselines=baselines(config, dataset, progress) if compare else {},
+        random_epochs=_random_epochs(config) if compare else None,
     )
 
 
@@ -158,7 +163,8 @@ def baselines(
     """Measure what the columns add: the same network with random weights, and no network at all.
 
     Both get the images and the seed of the network's own read-out, the random weights also its
-    epochs and shifts; raw pixels do best unshifted and with steps of their own.
+    distortions and its epochs, as far as those show them `RANDOM_IMAGES` images; raw pixels do best
+    undistorted and with steps of their own.
 
     Returns
     -------
@@ -170,6 +176,8 @@ def baselines(
     if config.readout is None:
         raise BadInput(f"config {config.name} must have a [readout] table to be compared")
     config = _settle(config, dataset, None, None)
+    train = config.train.model_copy(update={"epochs": _random_epochs(config)})
+    config = config.model_copy(update={"train": train})
     job = Job(config, dataset, None, progress or silent, None)
     job.model = Model(config, weights.draw(config, [config.train.seed, 3], low=0))
     job.fit_readout("random weights")
@@ -185,6 +193,10 @@ def baselines(
     raw = int((fit.classify(dataset.test_images) == dataset.test_labels).sum())
     tested = len(dataset.test_labels)
     return {"random weights": _per_cent(random, tested), "raw pixels": _per_cent(raw, tested)}
+
+
+def _random_epochs(config: Config) -> int:
+    return min(config.train.epochs, max(1, RANDOM_IMAGES // config.train.readout_images))
 
 
 def _settle(config: Config, dataset: Dataset, seed: int | None, images: int | None) -> Config:

@@ -74,14 +74,114 @@ def test_resumed_run_ends_in_the_same_bytes(
     check_resume(stop, whole, digits, tmp_path / "m.npz")
 
 
-def test_resumed_twice_with_shifted_images(digits: data.Dataset, tmp_path: Path):
-    built, path = small(shifts=1), tmp_path / "m.npz"
+def test_resumed_twice(digits: data.Dataset, tmp_path: Path):
+    """With all that a run can have: distorted images, averaged weights, winners of their own."""
+    path = tmp_path / "m.npz"
+    built = small(shifts=1, rotate=8, bend=0.3, average=0.6, winners=2)
     train.train(built, digits, path, compare=False)
     whole = path.read_bytes()
     path.unlink()
-    for stop, resume in ((100, False), (WAVES + 400, True), (None, True)):
+    for stop, resume in ((100, False), (WAVES + 800, True), (None, True)):
         train.train(built, digits, path, resume=resume, stop_after_waves=stop, compare=False)
     assert path.read_bytes() == whole
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('self._sum.copy_(torch.from_numpy(arrays["fit_sum"]))', "pass"),
+        ('int(arrays["fit_steps"]), int(arrays["fit_summed"])', 'int(arrays["fit_steps"]), 0'),
+        ("self._sum += self._weight.detach()", "self._sum = self._weight.detach()"),
+    ],
+)
+def test_planted_bug_in_averages(old: str, new: str):
+    with pytest.raises(AssertionError):
+        check_averages(mutated(regression, old, new))
+
+
+def check_averages(unit: ModuleType) -> None:
+    """The weights are the mean over the last steps, one step being one epoch; interrupted, too."""
+    labels, slots = np.array([0, 1, 1]), np.array([[0, 1], [1, 2], [2, 3]], np.int32)
+    settings = config.TrainConfig(epochs=10, average=0.3)
+    fit = unit.WinnerFit(3, 2, settings)
+    after = []
+    for _ in range(10):
+        fit.run_epoch(slots, labels)
+        state = fit.state()
+        after.append(state["fit_weight"])
+        fit = unit.WinnerFit(3, 2, settings)
+        fit.restore(state)
+    np.testing.assert_allclose(fit.table, np.mean(after[-3:], axis=0)[:3], rtol=1e-6)
+    assert np.abs(fit.table - after[-1][:3]).max() > 0
+
+
+def test_averages():
+    check_averages(regression)
+
+
+def test_rate_falls_along_half_a_cosine(monkeypatch: pytest.MonkeyPatch):
+    rates: list[float] = []
+    monkeypatch.setattr(regression.WinnerFit, "_descend", lambda self, rate: rates.append(rate))
+    fit = regression.WinnerFit(3, 2, config.TrainConfig(epochs=2, batch=1, learning_rate=8))
+    for _ in range(2):
+        fit.run_epoch(np.array([[0], [1]], np.int32), np.array([0, 1]))
+    np.testing.assert_allclose(rates, [8, 4 + 8**0.5, 4, 4 - 8**0.5])
+
+
+def check_winners(digits: data.Dataset, folder: Path) -> None:
+    """Columns that learn with one winner and are read with two: learnt as with k = 1."""
+    trained = []
+    for k, winners in ((2, 1), (1, None), (2, None)):
+        tables = small(**({} if winners is None else {"winners": winners})).to_dict()
+        tables["column"]["k"] = k
+        train.train(config.from_dict(tables), digits, folder / "m.npz", compare=False)
+        trained.append(model.load(folder / "m.npz"))
+    np.testing.assert_array_equal(trained[0].weights, trained[1].weights)
+    assert (trained[0].weights != trained[2].weights).any()
+    volleys = encoders.encode(digits.test_images, trained[0].config)
+    won = (network.run(trained[0], volleys).times != 7).reshape(len(volleys), -1, 12).sum(axis=2)
+    assert won.max() == 2
+
+
+def test_winners_while_learning(digits: data.Dataset, tmp_path: Path):
+    check_winners(digits, tmp_path)
+
+
+def test_winners_of_every_layer():
+    tables = deep("linear").to_dict()
+    tables["layer"][1]["column"]["k"] = 2
+    tables["train"]["winners"] = 3
+    built = config.from_dict(tables)
+    assert [stage.column.k for stage in built.stages] == [1, 2]
+    assert [stage.column.k for stage in job._learner(built).stages] == [3, 3]
+    tables["train"]["winners"] = 7
+    with pytest.raises(BadInput, match=r"train.winners must be in 1\.\.6 \(q neurons\), not 7"):
+        config.from_dict(tables)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("config=_learner(config)", "config=config"),
+        ("learner = replace(self.model,", "learner = self.model = replace(self.model,"),
+    ],
+)
+def test_planted_bug_in_winners(
+    old: str, new: str, digits: data.Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(train, "Job", mutated(job, old, new).Job)
+    with pytest.raises(AssertionError):
+        check_winners(digits, tmp_path)
+
+
+def test_random_weights_get_so_many_images(
+    digits: data.Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(train, "RANDOM_IMAGES", 850)
+    events: list[tuple[str, int, int]] = []
+    report = train.train(small(), digits, tmp_path / "m.npz", progress=lambda *e: events.append(e))
+    assert (report.epochs, report.random_epochs) == (3, 2)
+    assert [event for event in events if event[0] == "random weights"][-1][1:] == (2, 2)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +190,7 @@ def test_resumed_twice_with_shifted_images(digits: data.Dataset, tmp_path: Path)
         (job, "learn=True, states=self.model.lfsr_states", "learn=True"),
         (job, 'self.waves = int(arrays["waves"])', 'self.waves = int(arrays["waves"]) + 1'),
         (job, "fit.restore(self.fit_arrays)", "pass"),
-        (regression, 'self.epoch = int(arrays["fit_steps"])', "self.epoch = 0"),
+        (regression, 'self.epoch = int(arrays["fit_epoch"])', "self.epoch = 0"),
     ],
 )
 def test_planted_bug(
@@ -270,19 +370,6 @@ def test_quantised_table(bits: int):
     right = [regression._count_right(r, slots, labels) for r in (rows, chosen)]
     assert right[1] >= right[0]
     assert right[1] >= {2: 150, 4: 250, 8: 295}[bits]
-
-
-def test_shifted_images_are_moved_by_at_most_a_pixel():
-    built = small(shifts=1)
-    images = np.zeros((500, 8, 8), np.uint8)
-    images[:, 4, 3] = 9
-    moved = fits.shift(images, built, 0)
-    _, rows, columns = np.nonzero(moved)
-    assert len(rows) == 500
-    seen = set(zip((rows - 4).tolist(), (columns - 3).tolist(), strict=True))
-    assert seen == {(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1)}
-    assert (moved != fits.shift(images, built, 1)).any()
-    assert fits.shift(images, small(), 0) is images
 
 
 def deep(kind: str, **changes: object) -> config.Config:
