@@ -14,6 +14,7 @@ from planted import planted
 
 from racewave.golden import response
 from racewave.golden.config import ColumnConfig, Config, HardwareConfig
+from racewave.golden.streams import Streams, from_digits
 from racewave.golden.wta import wta
 from racewave.hw.hierarchy import Library
 from racewave.hw.network import Network
@@ -154,8 +155,8 @@ def verilog(tiny: list[ColumnConfig]) -> str:
     inference = HardwareConfig(learning=False)
     for n, column in enumerate(tiny):
         config = Config(name=f"tiny-{n}", column=column, hardware=inference)
-        entry = library.add(Network, config, (), module=f"tiny_{n}", ports=core_ports)
-        widths = entry.unit.widths
+        library.add(Network, config, (), module=f"tiny_{n}", ports=core_ports)
+        widths = Streams(config)
         instances.append(
             INSTANCE.format(
                 n=n,
@@ -183,12 +184,11 @@ def play(text: str, tiny: list[ColumnConfig]) -> list[np.ndarray]:
         names = [f"counter_{n}.log" for n in range(len(tiny))]
         answer = session.play({"set": {"limit": limit}, "get": [*names, "clocks"]})[0]
     assert int(answer["clocks"], 2) < limit, "a column did not finish"
-    return [
-        bench.from_text(answer[name], c.time_bits, waves(c) * c.q).reshape(
-            -1, (c.t_in + 1) ** c.p, c.q
-        )
-        for name, c in zip(names, tiny, strict=True)
-    ]
+    found = []
+    for name, c in zip(names, tiny, strict=True):
+        digits = bench.digits(answer[name], waves(c) * c.q * c.time_bits)
+        found.append(from_digits(digits, c.time_bits).reshape(-1, (c.t_in + 1) ** c.p, c.q))
+    return found
 
 
 def digits(base: int, count: int) -> np.ndarray:
