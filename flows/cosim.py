@@ -38,7 +38,7 @@ def cosim(
     typed
         What the user typed to name them; the command that repeats a mismatch begins with it.
     learn, simulator, stalls, waves, first_wave, mismatches, on_waves, every
-        As `racewave.sim.cosim.cosim` takes them; a dual voter learns the labels if `learn` is on.
+        As `racewave.sim.cosim.cosim` takes them; a read-out that learns does so if `learn` is on.
     say
         Told when a tool's first start will take its time.
     times

@@ -198,14 +198,14 @@ def _rows(streams: Streams) -> list[str]:
     if block is not None and readout is not None:
         lines.append(
             {
-                "linear": f"* Row `{block.first} + o`: read-out of output `o` (column by column), "
+                "weights": f"* Row `{block.first} + o`: read-out of output `o` (column by column), "
                 f"class `n` in bits\n  `n * {block.bits}` and up, two's complement.",
                 "tally": f"* Row `{block.first} + o`: label of output `o` (column by column), "
                 f"{readout.classes} for none.",
                 "dual-voter": f"* Row `{block.first} + o * {len(config.readout_times)} + i`: "
                 f"counters of output `o` (column by column) at\n  {_times(config)}; those of "
                 "class `n` in bits `n * 16` and up, 8 bits each.",
-            }[readout.kind]
+            }["weights" if readout.weighs else readout.kind]
             + " The Verilog starts with them."
         )
     lines.append(

@@ -80,7 +80,7 @@ def run(
 ) -> tuple[Result, Summary]:
     """Play an experiment; the result is the same on every level, `cycles` aside.
 
-    A dual voter learns the labels if `learn` is on.
+    A perceptron or dual voter learns the labels if `learn` is on.
 
     Parameters
     ----------
@@ -131,10 +131,10 @@ def run(
 
 
 def labels_to_learn(experiment: Experiment, learn: bool) -> np.ndarray | None:
-    """Labels for a dual voter, if it is to learn."""
+    """Labels for a read-out that learns on line, if it is to."""
     readout = experiment.model.config.readout
-    voter = readout is not None and readout.kind == "dual-voter"
-    return experiment.labels if learn and voter else None
+    learns = readout is not None and readout.learns
+    return experiment.labels if learn and learns else None
 
 
 def make_ready(

@@ -1,4 +1,4 @@
-"""Loops of the dual voter and the tally, compiled by numba; see `racewave.golden.voting`.
+"""Loops of the other read-outs, compiled by numba; see `racewave.golden.voting`.
 
 They live in a module of their own for the reason that `racewave.golden.kernels` gives.
 """
@@ -10,11 +10,43 @@ import numpy as np
 from racewave.golden import voter
 from racewave.golden.kernels import jit
 
-__all__ = ["tally", "vote"]
+__all__ = ["correct", "tally", "vote"]
 
 # Constants of the contract, as numba sees them.
 LAST, MOST, VOTE = voter.CODES - 1, voter.MOST, voter.VOTE
 (RIGHT_0, RIGHT_1), (OTHER_0, OTHER_1) = voter.RIGHT, voter.OTHER
+
+
+@jit
+def correct(times, rows, labels, none, half, margin, classes):
+    waves, outputs = times.shape
+    count = rows.shape[1]
+    sums, won = np.zeros(count, np.int64), np.zeros(outputs, np.int64)
+    for wave in range(waves):
+        sums[:] = 0
+        winners = 0
+        for output in range(outputs):
+            if times[wave, output] == none:
+                continue
+            won[winners] = output
+            winners += 1
+            for c in range(count):
+                sums[c] += rows[output, c]
+        classes[wave] = np.argmax(sums)
+        if labels[wave] < 0:
+            continue
+        label, rival = labels[wave], -1
+        for c in range(count):
+            if c != label and (rival < 0 or sums[c] > sums[rival]):
+                rival = c
+        if sums[label] - sums[rival] >= margin:
+            continue
+        for n in range(winners):
+            row = rows[won[n]]
+            if row[label] < half - 1:
+                row[label] += 1
+            if row[rival] > -half:
+                row[rival] -= 1
 
 
 @jit

@@ -1,7 +1,8 @@
 """Training of read-outs, one class per kind: epoch by epoch, with a state for checkpoints.
 
-The columns stay as they are. The linear read-out is fitted by gradient steps and rounded; the dual
-voter learns image by image, as it does on chip; the tally counts whom each neuron wins for.
+The columns stay as they are. The linear read-out is fitted by gradient steps and rounded; the
+perceptron and the dual voter learn image by image, as they do on chip; the tally counts whom each
+neuron wins for.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from racewave.golden.config import Config
 from racewave.golden.model import Model
 from racewave.golden.volleys import check_times
 
-__all__ = ["Fit", "LinearFit", "TallyFit", "VoterFit", "start"]
+__all__ = ["Fit", "LinearFit", "OnlineFit", "TallyFit", "start"]
 
 
 class Fit(Protocol):
@@ -50,7 +51,9 @@ class Fit(Protocol):
 def start(model: Model) -> Fit:
     """Begin to train the read-out of a model whose columns have learnt."""
     assert model.config.readout is not None  # the caller has asked
-    fits = {"linear": LinearFit, "dual-voter": VoterFit, "tally": TallyFit}
+    fits = {"linear": LinearFit, "tally": TallyFit}
+    if model.config.readout.learns:
+        return OnlineFit(model)
     return fits[model.config.readout.kind](model)
 
 
@@ -109,12 +112,14 @@ class LinearFit:
         return np.concatenate(blocks)
 
 
-class VoterFit:
-    """The dual voter learns on line, in a new order in every epoch."""
+class OnlineFit:
+    """The perceptron and the dual voter learn image by image, in a new order in every epoch."""
 
     def __init__(self, model: Model) -> None:
         self._model, self._config = model, model.config
-        self._counters = kinds.blank(model.config)
+        table = kinds.blank(model.config)
+        assert table is not None  # the read-out learns
+        self._table = table
         self.epoch, self.epochs = 0, model.config.train.epochs
 
     def run_epoch(self, images: np.ndarray, labels: np.ndarray) -> None:
@@ -126,27 +131,22 @@ class VoterFit:
             shown = order[first : first + network.BLOCK]
             times = _times(self._model, images[shown], first)
             known = labels[shown].astype(np.int64)
-            assert self._counters is not None  # the read-out is a voter
-            _, self._counters = kinds.play(times, self._counters, self._config, known)
+            _, self._table = kinds.play(times, self._table, self._config, known)
         self.epoch += 1
 
     def table(self, images: np.ndarray, labels: np.ndarray) -> np.ndarray:
-        """Counters: uint8, outputs x codes x classes x 2."""
-        assert self._counters is not None
-        return self._counters
+        """Weights or counters as they are now."""
+        return self._table
 
     def state(self) -> dict[str, np.ndarray]:
-        """Counters and epochs."""
-        return {
-            "fit_counters": self.table(np.zeros(0), np.zeros(0)),
-            "fit_epoch": np.array(self.epoch, np.int64),
-        }
+        """Weights or counters, and epochs."""
+        return {"fit_table": self._table, "fit_epoch": np.array(self.epoch, np.int64)}
 
     def restore(self, arrays: dict[str, np.ndarray]) -> None:
         """Go on from `state()`."""
-        _expect(arrays, "fit_counters", np.uint8, kinds.shape(self._config))
+        _expect(arrays, "fit_table", self._table.dtype, self._table.shape)
         _expect(arrays, "fit_epoch", np.int64, ())
-        self._counters = kinds.check(arrays["fit_counters"], self._config)
+        self._table = kinds.check(arrays["fit_table"], self._config)
         self.epoch = int(arrays["fit_epoch"])
 
 

@@ -197,7 +197,7 @@ class Host:
         volleys
             Spike times, waves x lines.
         labels
-            For a dual voter: a label per wave, negative where there is none.
+            For a read-out that learns: a label per wave, negative where there is none.
 
         Returns
         -------

@@ -4,6 +4,7 @@
 kind       table                                     a class is
 ========== ========================================= =====================================
 linear     int8, outputs x classes                   the largest sum of the winners' rows
+perceptron int8, outputs x classes                   the largest sum of the winners' rows
 dual-voter uint8, outputs x 3 codes x classes x 2    the label with most counters >= 112
 tally      uint8, outputs                            the label that most winners have
 ========== ========================================= =====================================
@@ -15,7 +16,7 @@ from typing import Literal
 
 import numpy as np
 
-from racewave.golden import readout, tally, voter
+from racewave.golden import perceptron, readout, tally, voter
 from racewave.golden.config import Config
 from racewave.golden.errors import BadInput
 
@@ -38,16 +39,18 @@ def shape(config: Config) -> tuple[int, ...]:
     outputs, classes = config.outputs, config.readout.classes
     return {
         "linear": (outputs, classes),
+        "perceptron": (outputs, classes),
         "dual-voter": (outputs, voter.CODES, classes, 2),
         "tally": (outputs,),
     }[config.readout.kind]
 
 
 def blank(config: Config) -> np.ndarray | None:
-    """Table of a read-out before training: only a voter, which learns on line, has one."""
-    if config.readout is None or config.readout.kind != "dual-voter":
+    """Table of a read-out before training: only one that learns on line has it."""
+    if config.readout is None or not config.readout.learns:
         return None
-    return voter.blank(config.outputs, config.readout.classes)
+    empty = {"perceptron": perceptron.blank, "dual-voter": voter.blank}[config.readout.kind]
+    return empty(config.outputs, config.readout.classes)
 
 
 def check(table: np.ndarray, config: Config) -> np.ndarray:
@@ -74,8 +77,10 @@ def check(table: np.ndarray, config: Config) -> np.ndarray:
         found = " x ".join(map(str, table.shape))
         raise BadInput(f"readout must be {' x '.join(map(str, wanted))}, not {found}")
     half = 1 << (rules.bits - 1)
+    signed = -half, half - 1, f"{rules.bits} bits"
     low, high, what = {
-        "linear": (-half, half - 1, f"{rules.bits} bits"),
+        "linear": signed,
+        "perceptron": signed,
         "dual-voter": (0, voter.MOST, "a counter"),
         "tally": (0, rules.classes - 1, f"a label) or {tally.UNKNOWN} (none"),
     }[rules.kind]
@@ -84,12 +89,12 @@ def check(table: np.ndarray, config: Config) -> np.ndarray:
         wrong &= table != tally.UNKNOWN
     if wrong.any():
         raise BadInput(f"readout must be in {low}..{high} ({what}), not {table[wrong].flat[0]}")
-    kind = np.int8 if rules.kind == "linear" else np.uint8
+    kind = np.int8 if rules.weighs else np.uint8
     return np.ascontiguousarray(table.astype(kind))
 
 
 def check_labels(labels: np.ndarray | None, waves: int, classes: int) -> np.ndarray | None:
-    """Check the labels that a voter learns from: int64, negative where not known.
+    """Check the labels that a read-out learns from: int64, negative where not known.
 
     Raises
     ------
@@ -136,7 +141,7 @@ def play(
     config
         A network with a read-out.
     labels
-        One per wave, negative where not known; only the dual voter learns from them.
+        One per wave, negative where not known; read-outs that learn do so from them.
     form
         "fast" or "reference"; equal to the bit.
 
@@ -153,11 +158,15 @@ def play(
     if form == "fast":  # numba loads when it is needed
         from racewave.golden import fast, voting
 
-        linear, vote, count = fast.classify, voting.run_voter, voting.classify_tally
+        linear, correct = fast.classify, voting.run_perceptron
+        vote, count = voting.run_voter, voting.classify_tally
     else:
-        linear, vote, count = readout.classify, voter.run, tally.classify
-    if rules.kind == "linear":
+        linear, correct = readout.classify, perceptron.run
+        vote, count = voter.run, tally.classify
+    if rules.weighs and (labels is None or not rules.learns):
         return linear(times, table, none), table
+    if rules.kind == "perceptron":
+        return correct(times, table, labels, none, rules.bits, rules.margin)
     if rules.kind == "tally":
         return count(times, table, rules.classes, none), table
     return vote(times, table, labels, none, config.readout_times[0])

@@ -127,11 +127,11 @@ class Layout:
         return min(255, (self.buffer - 2) // self.row_bytes)
 
     def pack_volleys(self, times: np.ndarray, labels: np.ndarray | None = None) -> bytes:
-        """Write volleys, waves x lines, with their labels (dual voter; negative: none)."""
+        """Write volleys, waves x lines, with their labels (negative: none)."""
         return to_bytes(self.streams.volleys(times, labels))
 
     def unpack_volleys(self, payload: bytes) -> tuple[np.ndarray, np.ndarray | None]:
-        """Read volleys: times, and labels (int64, -1 for none) if the network has a dual voter."""
+        """Read volleys: times, and labels (int64, -1 for none) if the read-out learns."""
         streams = self.streams
         beats = from_bytes(payload, self.beat_bytes, streams.volley_bits)
         beats = beats.reshape(-1, streams.volley_beats, streams.volley_bits)

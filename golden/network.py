@@ -38,7 +38,7 @@ class Result:
     states
         Random generator of each layer after the last wave.
     readout
-        Table of a dual voter after the last wave, if there were labels to learn from.
+        Table of a read-out that learns after the last wave, if there were labels.
     """
 
     times: np.ndarray
@@ -94,8 +94,8 @@ def run(
     form
         "fast" (jitted, threaded) or "reference" (plain); equal to the bit.
     labels
-        Right classes, one per wave, negative where not known: a dual voter learns from them,
-        after it has voted on the wave. Other read-outs need none.
+        Right classes, one per wave, negative where not known: a read-out that learns on line
+        learns from them, after it has settled the class of the wave. Others need none.
 
     Raises
     ------
@@ -112,14 +112,14 @@ def run(
     """
     config, rules = model.config, model.config.readout
     times = check_times(volleys, config)
-    voter = rules is not None and rules.kind == "dual-voter"
-    if voter and rules is not None:
+    learns = rules is not None and rules.learns
+    if rules is not None and learns:
         labels = kinds.check_labels(labels, len(times), rules.classes)
     outs, layers, states = play(model, times, learn, form)
     classes = table = None
     if model.readout is not None:
         classes, table = kinds.play(outs, model.readout, config, labels, form)
-    learnt = table if voter and labels is not None else None
+    learnt = table if learns and labels is not None else None
     return Result(outs, layers, classes, None, states, learnt)
 
 

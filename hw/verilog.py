@@ -168,7 +168,7 @@ def header(config: Config) -> str:
         lines += [_layer(stage, config.column) for stage in config.stages]
     readout = config.readout
     if readout is not None:
-        bits = f", {readout.bits} bits" if readout.kind == "linear" else ""
+        bits = f", {readout.bits} bits" if readout.weighs else ""
         lines.append(f"  read-out: {readout.kind}, {readout.classes} classes{bits}")
     lines.append(f"  learning on chip: {'yes' if hardware.learning else 'no'}")
     return "".join(f"// {line}".rstrip() + "\n" for line in lines) + "\n"

@@ -419,7 +419,7 @@ def test_every_kind_on_two_layers(kind: str, shifts: int, digits: data.Dataset, 
 @pytest.mark.parametrize(
     ("kind", "old", "new"),
     [
-        ("dual-voter", 'kinds.check(arrays["fit_counters"], self._config)', "self._counters"),
+        ("dual-voter", 'kinds.check(arrays["fit_table"], self._config)', "self._table"),
         ("dual-voter", 'self.epoch = int(arrays["fit_epoch"])', "pass"),
         ("tally", 'arrays["fit_counts"].copy()', "self._counts"),
     ],
@@ -469,7 +469,7 @@ def test_tally_counts_winners(digits: data.Dataset, tmp_path: Path):
 @pytest.mark.parametrize(
     ("kind", "name", "message"),
     [
-        ("dual-voter", "fit_counters", "must be whole: fit_counters"),
+        ("dual-voter", "fit_table", "must be whole: fit_table"),
         ("tally", "fit_counts", "must be whole: fit_counts"),
     ],
 )
