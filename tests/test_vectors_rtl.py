@@ -31,10 +31,10 @@ def check(number: int, simulator: str) -> None:
         core.write(start)
         frozen = core.play(volleys)
         assert_array_equal(frozen.times, case["times"])
-        assert_array_equal(core.read()[0], case["weights"])
+        assert_array_equal(core.read()[0][0], case["weights"])
         learnt = core.play(volleys, learn=True)
         assert_array_equal(learnt.times, case["learn_times"])
-        assert_array_equal(core.read()[0], case["learn_weights"])
+        assert_array_equal(core.read()[0][0], case["learn_weights"])
     assert frozen.times.dtype == learnt.times.dtype == np.uint8
 
 
