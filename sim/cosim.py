@@ -252,7 +252,7 @@ def cosim(
 def default_every(config: Config) -> int:
     """After how many waves weights are compared: reading them must not take most of the time."""
     streams = Streams(config)
-    return max(1, streams.rows // 64) if streams.folded else 1
+    return streams.rows // 64 if streams.folded and streams.rows > 1_024 else 1
 
 
 def _spread(cycles: list[np.ndarray]) -> tuple[int, int, int] | None:
