@@ -237,7 +237,7 @@ def random_waves(
     column = config.column
     shape = (count, config.lines)
     times = np.where(rng.random(shape) < 0.35, column.none, rng.integers(0, column.t_in, shape))
-    if config.readout is not None and config.readout.kind == "dual-voter":
+    if config.readout is not None and config.readout.learns:
         labels = rng.integers(-1, config.readout.classes, count)
         options = {"labels": labels, **options}
     return Waves(times.astype(column.times_dtype), learn, **options)

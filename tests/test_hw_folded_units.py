@@ -177,6 +177,11 @@ def check_scan(name, learn, stalls, module=scan, waves=4):
             assert events == others
 
 
+def check_scans(names, *options):
+    for name in names:
+        check_scan(name, *options)
+
+
 @pytest.mark.parametrize("stalls", [0.0, 0.5])
 @pytest.mark.parametrize("learn", [False, True])
 @pytest.mark.parametrize("name", STAGES)
@@ -216,8 +221,7 @@ def test_planted_bug_in_scan(learn, old, new, monkeypatch):
     broken = mutated(scan, old, new)
     monkeypatch.setattr(scan, "origins", broken.origins)
     with pytest.raises((AssertionError, TimeoutError, IndexError)):
-        for name in ("overlap", "two lines"):
-            check_scan(name, learn, 0.5, broken, waves=3)
+        check_scans(("overlap", "two lines"), learn, 0.5, broken)
 
 
 # Votes.
@@ -288,7 +292,7 @@ def test_votes_by_reachable_times(codes):
         ("linear", "asked.eq(left.any())", "asked.eq(1)"),
         ("linear", "~left.any() & ~asked & ~shown", "~left.any()"),
         ("tally", "self.row == n for", "self.row != n for"),
-        ("dual-voter", "GAINS, LOSSES, MOST, LEAST = (31, 17)", "GAINS, LOSSES, MOST, LEAST = (31, 15)"),
+        ("dual-voter", "LEAST = (31, 17)", "LEAST = (31, 15)"),
         ("dual-voter", "(1, 15), 224, 112", "(1, 17), 224, 112"),
         ("dual-voter", "(1, 15), 224, 112", "(2, 15), 224, 112"),
         ("dual-voter", "(1, 15), 224, 112", "(1, 15), 225, 112"),
