@@ -70,9 +70,10 @@ def random_model(built: Config, seed: int) -> Model:
     rng = np.random.default_rng([seed, 1])
     table = None
     if built.readout is not None:
-        low, high = {"linear": (-128, 128), "dual-voter": (0, 225), "tally": (0, 4)}[
-            built.readout.kind
-        ]
+        half = 1 << (built.readout.bits - 1)
+        low, high = {"dual-voter": (0, 225), "tally": (0, 4)}.get(
+            built.readout.kind, (-half, half)
+        )
         table = rng.integers(low, high, kinds.shape(built))
         if built.readout.kind == "tally":
             table[table == 3] = 255
