@@ -29,7 +29,7 @@ class Mismatch:
     Parameters
     ----------
     kind
-        "time", "class", "weight" or "counter" (of a dual voter).
+        "time", "class", "weight", "read-out weight" or "counter" (of a dual voter).
     wave
         Number of the wave, from 0.
     layer, column, neuron, synapse
@@ -38,6 +38,8 @@ class Mismatch:
         What the golden model and what the RTL says.
     counter
         Time code, class, and 0 or 1 for the first or second counter.
+    of_class
+        Class of a read-out weight.
     """
 
     kind: str
@@ -49,6 +51,7 @@ class Mismatch:
     expected: int
     found: int
     counter: tuple[int, int, int] | None = None
+    of_class: int | None = None
 
     def __str__(self) -> str:
         where = [f"wave {self.wave}"]
@@ -58,6 +61,8 @@ class Mismatch:
                 where.append(f"{name} {value}")
         if self.counter is not None:
             where.append("time {}, class {}, counter {}".format(*self.counter))
+        if self.of_class is not None:
+            where.append(f"class {self.of_class}")
         return f"{self.kind} at {', '.join(where)}: expected {self.expected}, found {self.found}"
 
 
@@ -149,7 +154,7 @@ def cosim(
     """Play volleys on golden model and RTL at once and stop at the first difference.
 
     While the simulator plays a batch of waves, the golden model plays the next one. At the end all
-    weights, and the counters of a dual voter, are read back through the weight stream.
+    weights, and a read-out that learns, are read back through the weight stream.
 
     Parameters
     ----------
@@ -176,7 +181,7 @@ def cosim(
     on_waves
         Called with the number of waves compared since the last call.
     labels
-        One per wave for a dual voter, which learns them; negative where there is none.
+        One per wave for a read-out that learns them; negative where there is none.
     report
         Compare times; without (folded hardware only), classes and weights alone: a folded core
         then takes the clocks that it takes in use.
@@ -202,7 +207,7 @@ def cosim(
         verilog=verilog,
     ) as core:
         core.write(model)
-        changes = learn or (labels is not None and core.voter)
+        changes = learn or (labels is not None and core.learns)
         first = None if labels is None else labels[:1]
         Player(model, learn).play(volleys[:1], first, each=changes)  # numba loads its code now
         golden = Player(model, learn)
@@ -320,7 +325,7 @@ class _Batch:
         return Mismatch("class", self.start + wave, None, None, None, None, *pair)
 
     def _state(self, played: Played) -> Iterator[Mismatch | None]:
-        """Weights and counters after each wave."""
+        """Weights, and a read-out that learns, after each wave."""
         if played.layers is not None and self.steps.layers is not None:
             pairs = zip(self.steps.layers, played.layers, strict=True)
             for layer, (expected, found) in enumerate(pairs):
@@ -332,7 +337,7 @@ class _Batch:
             wave = _first_wave(self.steps.readouts, played.readouts)
             if wave is not None:
                 pair = self.steps.readouts[wave], played.readouts[wave]
-                yield _compare_counters(self.core.config, *pair, self.start + wave)
+                yield _compare_readouts(self.core.config, *pair, self.start + wave)
 
 
 def _first_wave(expected: np.ndarray, found: np.ndarray) -> int | None:
@@ -360,15 +365,17 @@ def _compare_weights(
     return Mismatch("weight", wave, layer, *place, int(expected[place]), int(found[place]))
 
 
-def _compare_counters(
+def _compare_readouts(
     config: Config, expected: np.ndarray, found: np.ndarray, wave: int
 ) -> Mismatch | None:
     where = np.argwhere(found != expected)
     if not len(where):
         return None
-    output, code, label, which = (int(n) for n in where[0])
-    at = (output, code, label, which)
-    place, pair = _neuron(config, output), (int(expected[at]), int(found[at]))
+    at = tuple(int(n) for n in where[0])
+    place, pair = _neuron(config, at[0]), (int(expected[at]), int(found[at]))
+    if len(at) == 2:  # perceptron: outputs x classes
+        return Mismatch("read-out weight", wave, *place, None, *pair, of_class=at[1])
+    _, code, label, which = at
     return Mismatch("counter", wave, *place, None, *pair, (code, label, which))
 
 
@@ -378,8 +385,8 @@ def _compare_end(golden: Player, core: Core, wave: int) -> Mismatch | None:
         mismatch = _compare_weights(expected, found, wave, layer)
         if mismatch is not None:
             return mismatch
-    if core.voter and golden.readout is not None:
-        return _compare_counters(core.config, golden.readout, core.read_readout(), wave)
+    if core.learns and golden.readout is not None:
+        return _compare_readouts(core.config, golden.readout, core.read_readout(), wave)
     return None
 
 

@@ -25,7 +25,7 @@ class Steps:
     layers
         Weights of every layer after each wave (waves x C x q x p), if they were asked for.
     readouts
-        Counters of a dual voter after each wave, if weights were asked for.
+        Read-outs that learn, after each wave, if weights were asked for.
     """
 
     times: np.ndarray
@@ -58,8 +58,8 @@ class Player:
         self.learn = learn
         self.readout = model.readout
         readout = self.config.readout
-        self._votes = readout is not None and readout.kind == "dual-voter"
-        if self._votes and model.readout is not None:
+        self._learns = readout is not None and readout.learns
+        if readout is not None and readout.kind == "dual-voter" and model.readout is not None:
             # Hardware has no counters for time codes that no neuron reaches.
             times = list(self.config.readout_times)
             self.readout = np.zeros_like(model.readout)
@@ -84,9 +84,9 @@ class Player:
         volleys
             Spike times, waves x lines.
         labels
-            One per wave for a dual voter, negative where there is none.
+            One per wave for a read-out that learns, negative where there is none.
         each
-            Keep weights and counters after each wave.
+            Keep weights, and a read-out that learns, after each wave.
         """
         times: list[np.ndarray] = []
         kept: list[np.ndarray] = []
@@ -114,10 +114,10 @@ class Player:
     def _classify(
         self, times: np.ndarray, labels: np.ndarray | None, each: bool
     ) -> tuple[np.ndarray | None, np.ndarray | None]:
-        """Classes; counters of a dual voter after each wave if asked for."""
+        """Classes; a read-out that learns after each wave if asked for."""
         if self.readout is None:
             return None, None
-        if not (each and self._votes):
+        if not (each and self._learns):
             classes, self.readout = kinds.play(times, self.readout, self.config, labels, "fast")
             return classes, None
         classes, readouts = np.zeros(len(times), np.uint8), []

@@ -38,7 +38,7 @@ class Played:
     layers
         Weights of every layer after each wave (waves x C x q x p), if they were logged.
     readouts
-        Counters of a dual voter after each wave, if weights were logged.
+        Read-outs that learn, after each wave, if weights were logged.
     """
 
     times: np.ndarray | None
@@ -155,8 +155,8 @@ class Core:
         self.session.close(failed=kind is not None)
 
     @property
-    def voter(self) -> bool:
-        """The core has a dual voter, which learns."""
+    def learns(self) -> bool:
+        """The core has a read-out that learns from labels."""
         return self.streams.label_bits > 0
 
     def reset(self) -> None:
@@ -276,7 +276,7 @@ class Core:
 
     @property
     def _logged_rows(self) -> int:
-        return self.streams.rows if self.voter else self.streams.weight_rows
+        return self.streams.rows if self.learns else self.streams.weight_rows
 
     def played(self, answer: dict[str, str], chunk: Chunk) -> Played:
         """Decode what a chunk gave, chunk after chunk: cycles go on from the one before."""
@@ -306,12 +306,12 @@ class Core:
     def _logged(
         self, answer: dict[str, str], waves: int
     ) -> tuple[tuple[np.ndarray, ...], np.ndarray | None]:
-        """Weights, and counters of a dual voter, from the sweeps between waves."""
+        """Weights, and a read-out that learns, from the sweeps between waves."""
         streams, block = self.streams, self.streams.readout_block
         every = bench.digits(answer["replies"], waves, self._logged_rows, streams.row_bits)
         layers = zip(*(streams.layers_of(rows) for rows in every), strict=True)
         readouts = None
-        if self.voter and block is not None:
+        if self.learns and block is not None:
             readouts = np.stack([streams.readout_of(rows[block.first :]) for rows in every])
         return tuple(np.stack(layer) for layer in layers), readouts
 
@@ -334,7 +334,7 @@ class Core:
         log
             Return the weights after every wave, too.
         labels
-            One per wave for a dual voter, which learns them; negative where there is none.
+            One per wave for a read-out that learns them; negative where there is none.
         on_waves
             Called with the number of waves after every chunk, for progress bars.
         """
@@ -452,7 +452,7 @@ def run(
         core.write(model)
         played = core.play(volleys, learn, labels=labels, on_waves=on_waves)
         layers = core.read()
-        learnt = labels is not None and core.voter
+        learnt = labels is not None and core.learns
         readout = core.read_readout() if learnt else None
     classes = played.classes if model.readout is not None else None
     times = np.zeros((len(volleys), 0), np.uint8) if played.times is None else played.times
