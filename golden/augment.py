@@ -44,7 +44,7 @@ def distort(images: np.ndarray, train: TrainConfig, epoch: int) -> np.ndarray:
     >>> image = np.zeros((1, 4, 4), np.uint8)
     >>> image[0, 1, 1] = 200
     >>> distort(image, TrainConfig(gain=0.2), epoch=0)[0, 1].tolist()
-    [0, 209, 0, 0]
+    [0, 184, 0, 0]
     """
     if not train.distorts:
         return images

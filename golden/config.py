@@ -91,9 +91,9 @@ class Config(Table):
             raise ValueError("[readout] must come with [input] and [[layer]], not alone")
         stages, winners = self.stages, self.train.winners or 1
         for layer in stages:
-            if winners > layer.column.q:
-                what = f"train.winners must be in 1..{layer.column.q} (q neurons), not {winners}"
-                raise ValueError(what)
+            q = layer.column.q
+            if winners > q:
+                raise ValueError(f"train.winners must be in 1..{q} (q neurons), not {winners}")
         if len(self.layer) == 1 and self.layer[0].column is not None:  # one layer: one table
             object.__setattr__(self, "column", stages[0].column)
             plain = self.layer[0].model_copy(update={"column": None})

@@ -70,6 +70,7 @@ FAULTS = [
         {"input": {}, "layer": [{}], "column": {"t_in": 8}},
         "t_in must be 1 (encoder posneg has one step), not 8",
     ),
+    ({"train": {"winners": 13}}, "train.winners must be in 1..12 (q neurons), not 13"),
     ({"train": {"epochs": 0}}, "train.epochs must be at least 1, not 0"),
     ({"hardware": {"baud": 300}}, "hardware.baud must be at least 1200, not 300"),
     (
