@@ -23,8 +23,8 @@ __all__ = ["Folded"]
 class Folded(Unit):
     """A network of temporal columns on column engines.
 
-    A volley arrives row by row of its image while the one before is played, and is gone from the
-    stream once its last row is taken. Layers work on consecutive volleys at the same time. Weight
+    A volley arrives row by row of its image, at most every second clock, while the one before is
+    played, and is gone from the stream once its last row is taken. Layers work on consecutive volleys at the same time. Weight
     requests are accepted while nothing is under way; one that waits holds the next volley back.
 
     Weights are as given at power-up, and survive reset.
@@ -161,13 +161,15 @@ class Folded(Unit):
         last = Signal()
         loading = Signal()
         takes = Signal()
+        written = Signal()  # in the clock before: the stores are read between two rows
         room = Cat(layer.room for layer in inputs).all()
         m.d.comb += [
             last.eq(row == streams.volley_beats - 1),
             loading.eq(row != 0),
-            self.volleys.ready.eq(room & (loading | (self.start & ~blocked))),
+            self.volleys.ready.eq(room & ~written & (loading | (self.start & ~blocked))),
             takes.eq(self.volleys.valid & self.volleys.ready),
         ]
+        m.d.sync += written.eq(takes)
         with m.If(takes):
             m.d.sync += row.eq(Mux(last, 0, row + 1))
 

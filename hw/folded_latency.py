@@ -7,8 +7,8 @@ of the field), p lines and k winners per column:
   is decided, and the one before that selects rows of the read-out;
 * a frozen wave follows the one before after ``C T`` clocks. The sums of a wave are added and
   compared in ``A = classes + levels of the adder tree + 7`` clocks, which is hidden unless
-  ``A + k + 4 + (C - 2) T`` is more than ``C T``. A row of the next volley that arrives may cost one
-  clock;
+  ``A + k + 4 + (C - 2) T`` is more than ``C T``. The next volley arrives meanwhile, a row of the
+  image every second clock;
 * a learning wave reads the rows of each column's spikes and then all its p rows again:
   ``L = max(S + p, p + 7, steps + 8)`` clocks a column, and up to 24 at the ends of the wave. It
   takes at least the ``draws + 3`` clocks in which its decisions are drawn;
