@@ -24,6 +24,8 @@ FAULTS = [
     (built("linear"), np.full((OUTPUTS, 3), -129), r"in -128\.\.127 \(8 bits\), not -129"),
     (built("linear", bits=4), np.full((OUTPUTS, 3), 8), r"in -8\.\.7 \(4 bits\), not 8"),
     (built("linear"), np.zeros((OUTPUTS, 3)), "integers, not float64"),
+    (built("perceptron"), np.zeros((OUTPUTS, 2), int), f"{OUTPUTS} x 3, not {OUTPUTS} x 2"),
+    (built("perceptron", bits=3), np.full((OUTPUTS, 3), 4), r"in -4\.\.3 \(3 bits\), not 4"),
     (
         built("dual-voter"),
         np.zeros(PAIRS[:-1], int),
@@ -69,7 +71,12 @@ def test_planted_bug(old: str, new: str):
 
 @pytest.mark.parametrize(
     ("kind", "low", "high", "dtype"),
-    [("linear", -128, 127, np.int8), ("dual-voter", 0, 224, np.uint8), ("tally", 0, 2, np.uint8)],
+    [
+        ("linear", -128, 127, np.int8),
+        ("perceptron", -128, 127, np.int8),
+        ("dual-voter", 0, 224, np.uint8),
+        ("tally", 0, 2, np.uint8),
+    ],
 )
 def test_whole_range_is_taken(kind: str, low: int, high: int, dtype: type):
     given = built(kind)
@@ -83,13 +90,16 @@ def test_tally_takes_none():
     assert kinds.check(np.full(OUTPUTS, 255), built("tally")).tolist() == [255] * OUTPUTS
 
 
-def test_only_a_voter_starts_with_a_table():
+def test_only_what_learns_starts_with_a_table():
     assert kinds.blank(built("linear")) is None
     assert kinds.blank(built("tally")) is None
     assert kinds.blank(presets.load("cmu-cvt")) is None
     counters = kinds.blank(built("dual-voter"))
     assert counters is not None
     assert (counters.shape, int(counters.max())) == (PAIRS, 0)
+    rows = kinds.blank(built("perceptron"))
+    assert rows is not None
+    assert (rows.shape, rows.dtype, rows.any()) == ((OUTPUTS, 3), np.int8, False)
 
 
 @pytest.mark.parametrize("form", ["fast", "reference"])

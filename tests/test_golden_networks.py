@@ -8,12 +8,22 @@ import pytest
 from mutants import mutated
 from networks import random_images, random_model, random_network
 
-from racewave.golden import archive, config, encoders, layer, model, network, volleys, voter
+from racewave.golden import (
+    archive,
+    config,
+    encoders,
+    layer,
+    model,
+    network,
+    perceptron,
+    volleys,
+    voter,
+)
 from racewave.golden.errors import BadInput
 from racewave.golden.volleys import Volleys
 
 SEEDS = range(12)
-KINDS = ("linear", "dual-voter", "tally")
+KINDS = ("linear", "dual-voter", "tally", "perceptron")
 
 
 def play_waves(given: model.Model, times: np.ndarray, learn: bool):
@@ -37,7 +47,7 @@ def play_waves(given: model.Model, times: np.ndarray, learn: bool):
 
 
 def check(unit: ModuleType, seed: int, learn: bool) -> None:
-    kind = KINDS[seed % 3]
+    kind = KINDS[seed % 4]
     built = random_network(seed, kind)
     given = random_model(built, seed)
     times = encoders.encode(random_images(built, seed, 30), built)
@@ -50,15 +60,17 @@ def check(unit: ModuleType, seed: int, learn: bool) -> None:
         for after, wanted in zip(found.layers, layers, strict=True):
             np.testing.assert_array_equal(after, wanted)
         assert found.states == tuple(states)
-        assert (found.readout is not None) == (kind == "dual-voter")
+        assert (found.readout is not None) == (kind in ("dual-voter", "perceptron"))
     np.testing.assert_array_equal(runs[0].classes, runs[1].classes)
-    if kind == "dual-voter":
+    if given.readout is not None and kind in ("dual-voter", "perceptron"):
         none, least = built.finals[0].column.none, built.readout_times[0]
-        assert given.readout is not None
-        classes, counters = voter.run(expected, given.readout, labels, none, least)
+        if kind == "dual-voter":
+            classes, table = voter.run(expected, given.readout, labels, none, least)
+        else:
+            classes, table = perceptron.run(expected, given.readout, labels, none)
         for found in runs:
             np.testing.assert_array_equal(found.classes, classes)
-            np.testing.assert_array_equal(found.readout, counters)
+            np.testing.assert_array_equal(found.readout, table)
 
 
 @pytest.mark.parametrize("learn", [False, True])

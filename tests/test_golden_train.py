@@ -391,7 +391,7 @@ def small_with(kind: str) -> config.Config:
     return config.from_dict({**tables, "readout": {"kind": kind}, "hardware": hardware})
 
 
-KINDS = ("linear", "dual-voter", "tally")
+KINDS = ("linear", "perceptron", "dual-voter", "tally")
 
 
 def check_kind(kind: str, digits: data.Dataset, folder: Path, **changes: object) -> None:
@@ -421,6 +421,7 @@ def test_every_kind_on_two_layers(kind: str, shifts: int, digits: data.Dataset, 
     [
         ("dual-voter", 'kinds.check(arrays["fit_table"], self._config)', "self._table"),
         ("dual-voter", 'self.epoch = int(arrays["fit_epoch"])', "pass"),
+        ("perceptron", 'kinds.check(arrays["fit_table"], self._config)', "self._table"),
         ("tally", 'arrays["fit_counts"].copy()', "self._counts"),
     ],
 )
@@ -437,9 +438,12 @@ def test_planted_bug_in_fits(
         check_kind(kind, digits, tmp_path, shifts=1)
 
 
-def test_voter_is_what_the_network_learns_on_line(digits: data.Dataset, tmp_path: Path):
-    """Training of the voter is one run of labelled waves, columns frozen, in the seed's order."""
-    built = small_with("dual-voter")
+@pytest.mark.parametrize("kind", ["perceptron", "dual-voter"])
+def test_training_is_what_the_network_learns_on_line(
+    kind: str, digits: data.Dataset, tmp_path: Path
+):
+    """Training on line is one run of labelled waves, columns frozen, in the seed's order."""
+    built = small_with(kind)
     train.train(built, digits, tmp_path / "m.npz", compare=False)
     trained = model.load(tmp_path / "m.npz")
     shown, labels = digits.train_images[:400], digits.train_labels[:400].astype(int)
