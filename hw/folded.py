@@ -24,8 +24,9 @@ class Folded(Unit):
     """A network of temporal columns on column engines.
 
     A volley arrives row by row of its image, at most every second clock, while the one before is
-    played, and is gone from the stream once its last row is taken. Layers work on consecutive volleys at the same time. Weight
-    requests are accepted while nothing is under way; one that waits holds the next volley back.
+    played, and is gone from the stream once its last row is taken. Layers work on consecutive
+    volleys at the same time. Weight requests are accepted while nothing is under way; one that
+    waits holds the next volley back.
 
     Weights are as given at power-up, and survive reset.
 
