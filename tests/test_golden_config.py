@@ -206,6 +206,8 @@ def test_preset_survives_json(name):
         ("mnist-169", 169, 64_896),
         ("mnist-625", 625, 240_000),
         ("mnist-625-voter", 625, 240_000),
+        ("mnist-online", 121, 948_640),
+        ("mnist-voter", 121, 853_776),
         ("rtnn-2layer", 3, 88_400),
     ],
 )
