@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from racewave.golden import fast, kernels
+from racewave.golden import fast, sampler
 from racewave.golden.config import TrainConfig
 
 __all__ = ["distort"]
@@ -53,7 +53,7 @@ def distort(images: np.ndarray, train: TrainConfig, epoch: int) -> np.ndarray:
     def work(first: int) -> None:
         part = slice(first, first + BLOCK)
         maps = _draw(len(images[part]), images.shape[1:], train, [train.seed, epoch, 2, first])
-        _sample(images[part], *maps, out[part])
+        sampler.sample(images[part], *maps, out[part])
 
     with ThreadPoolExecutor(fast.threads()) as pool:
         for _ in pool.map(work, range(0, len(images), BLOCK)):
@@ -98,28 +98,3 @@ def _splines(side: int) -> np.ndarray:
     far = (2 - distance) ** 3 / 6
     rows = np.where(distance < 1, near, np.where(distance < 2, far, 0.0))
     return rows.astype(np.float32)
-
-
-@kernels.jit
-def _sample(images, matrix, bend, gain, out):
-    """Take every pixel of `out` from its place in the image, bilinearly; half rounds up."""
-    count, rows, columns = images.shape
-    one = np.float32(1)
-    middle, centre = np.float32((rows - 1) / 2), np.float32((columns - 1) / 2)
-    for n in range(count):
-        a, b, c, d = matrix[n]
-        for row in range(rows):
-            for column in range(columns):
-                dy, dx = np.float32(row) - middle, np.float32(column) - centre
-                y = a * dy + b * dx + middle + bend[0, n, row, column]
-                x = c * dy + d * dx + centre + bend[1, n, row, column]
-                top, left = int(np.floor(y)), int(np.floor(x))
-                lower, right = y - np.float32(top), x - np.float32(left)
-                value = np.float32(0)
-                for i in range(2):
-                    for j in range(2):
-                        if 0 <= top + i < rows and 0 <= left + j < columns:
-                            part = (lower if i else one - lower) * (right if j else one - right)
-                            value += part * np.float32(images[n, top + i, left + j])
-                value = min(value * gain[n] + np.float32(0.5), np.float32(255))
-                out[n, row, column] = np.uint8(value)
