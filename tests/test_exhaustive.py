@@ -1,7 +1,8 @@
 """Every tiny column on RTL: every volley on every weight matrix, every response, theta, k and tie.
 
 A few hundred columns are one Verilog file and one build. Beside each sits a small machine that
-counts through weights and volleys by itself and logs all results; Python wakes up twice.
+counts through weights and volleys by itself and logs all results; Python wakes up twice. Spatial
+and folded columns go through the same machine, so that they are equal to each other, too.
 """
 
 from __future__ import annotations
@@ -12,13 +13,12 @@ from configs import tiny_columns
 from numpy.testing import assert_array_equal
 from planted import planted
 
-from racewave.golden import response
+from racewave.golden import layer, response
 from racewave.golden.config import ColumnConfig, Config, HardwareConfig
 from racewave.golden.streams import Streams, from_digits
 from racewave.golden.wta import wta
 from racewave.hw.hierarchy import Library
-from racewave.hw.network import Network
-from racewave.hw.verilog import core_ports, text_of
+from racewave.hw.verilog import core_ports, text_of, unit
 from racewave.sim import bench
 from racewave.sim.runner import Session, build, pick
 
@@ -93,10 +93,10 @@ INSTANCE = """
       .W_MAX({w_max}), .T_IN({t_in}), .WAVES({waves})) counter_{n} (
     .clk(clk), .go(go_on), .finished(finished[{n}]),
     .volley(volley_{n}), .volley_valid(volley_valid_{n}), .volley_ready(volley_ready_{n}),
-    .result(result_{n}), .result_valid(result_valid_{n}),
+    .result(result_{n}[{q}*{time}-1:0]), .result_valid(result_valid_{n}{no_end}),
     .request(request_{n}), .request_valid(request_valid_{n}), .request_ready(request_ready_{n}));
   tiny_{n} core_{n} (
-    .clk(clk), .rst(rst), .start(1'b1), .learn(1'b0), .reseed(1'b0),
+    .clk(clk), .rst(rst), .start(1'b1), .learn(1'b{learn}), .reseed(1'b0),{report}
     .busy(), .cycles(), .waves(), .m_axis_weight_tdata(), .m_axis_weight_tvalid(),
     .m_axis_weight_tready(1'b1), .m_axis_result_tready(1'b1),
     .s_axis_volley_tdata(volley_{n}), .s_axis_volley_tvalid(volley_valid_{n}),
@@ -149,13 +149,14 @@ def waves(column: ColumnConfig) -> int:
     return (column.t_in + 1) ** column.p * (column.w_max + 1) ** (column.p * column.q)
 
 
-def verilog(tiny: list[ColumnConfig]) -> str:
-    """All columns, each with its counter."""
+def verilog(tiny: list[ColumnConfig], folded: bool = False, learn: bool = False) -> str:
+    """All columns, each with its counter; folded ones report times before the end of a wave."""
     library, instances = Library(), []
-    inference = HardwareConfig(learning=False)
+    kind = "folded" if folded else "spatial"
+    hardware = HardwareConfig(micro_architecture=kind, learning=learn)
     for n, column in enumerate(tiny):
-        config = Config(name=f"tiny-{n}", column=column, hardware=inference)
-        library.add(Network, config, (), module=f"tiny_{n}", ports=core_ports)
+        config = Config(name=f"tiny-{n}", column=column, hardware=hardware)
+        library.add(*unit(config), module=f"tiny_{n}", ports=core_ports)
         widths = Streams(config)
         instances.append(
             INSTANCE.format(
@@ -171,6 +172,9 @@ def verilog(tiny: list[ColumnConfig]) -> str:
                 w_max=column.w_max,
                 t_in=column.t_in,
                 waves=waves(column),
+                learn=int(learn),
+                report=" .report(1'b1)," if folded else "",
+                no_end=f" && !result_{n}[{widths.result_bits - 1}]" if folded else "",
             )
         )
     top = TOP.format(last=len(tiny) - 1, instances="".join(instances))
@@ -179,7 +183,7 @@ def verilog(tiny: list[ColumnConfig]) -> str:
 
 def play(text: str, tiny: list[ColumnConfig]) -> list[np.ndarray]:
     """Times of every wave of every column: weight matrices x volleys x q."""
-    limit = 40 * max(map(waves, tiny))
+    limit = 100 * max(map(waves, tiny))
     with Session(build(pick(), text, optimise="-O0")) as session:  # short run, much text
         names = [f"counter_{n}.log" for n in range(len(tiny))]
         answer = session.play({"set": {"limit": limit}, "get": [*names, "clocks"]})[0]
@@ -227,11 +231,62 @@ def test_every_tiny_column(bank):
     assert len(shapes) == 3 * 2 * 2 * (1 + 2 * 2)
 
 
+def few(column: ColumnConfig) -> bool:
+    """Less than a thousand waves."""
+    return waves(column) < 1_000
+
+
+def test_every_tiny_folded_column():
+    tiny = [column for column in columns() if few(column)]
+    for column, found in zip(tiny, play(verilog(tiny, folded=True), tiny), strict=True):
+        assert_array_equal(found, expected(column), err_msg=str(column))
+    shapes = {(c.p, c.q, c.w_max, c.response, c.k, c.tie) for c in tiny}
+    assert len(shapes) == (2 * 2 * 2 * (1 + 2 * 2)) + 2 * 2
+
+
+def learning() -> list[ColumnConfig]:
+    """Tiny columns in which each case of STDP happens always or never, alone and together."""
+    cases = ("u_capture", "u_minus", "u_search", "u_backoff")
+    certain = 1024
+    found = []
+    for case in (*cases, None):
+        u = {name: certain if case in (name, None) else 0 for name in cases}
+        for kind in ("rnl", "snl"):
+            for t_in in (1, 2):
+                theta = 3 if kind == "rnl" else 2
+                found.append(
+                    ColumnConfig(
+                        p=2, q=2, theta=theta, w_max=2, t_in=t_in, response=kind, u_min=certain,
+                        **u,
+                    )
+                )  # fmt: skip
+    return found
+
+
+def learnt(column: ColumnConfig) -> np.ndarray:
+    """What the golden layer says: every weight matrix learns from all volleys in a row."""
+    times = digits(column.t_in + 1, column.p)
+    times = np.where(times == column.t_in, column.none, times).astype(np.uint8)
+    matrices = digits(column.w_max + 1, column.p * column.q).reshape(-1, column.p, column.q)
+    fields = np.tile(np.arange(column.p), (len(matrices), 1))
+    weights = matrices.swapaxes(1, 2).astype(np.uint8)
+    found = layer.run(times, weights, fields, column, learn=True)[0]
+    return found.reshape(len(times), len(matrices), column.q).swapaxes(0, 1)
+
+
+@pytest.mark.parametrize("folded", [False, True], ids=["spatial", "folded"])
+def test_every_tiny_column_learns(folded):
+    tiny = learning()
+    for column, found in zip(tiny, play(verilog(tiny, folded, True), tiny), strict=True):
+        assert_array_equal(found, learnt(column), err_msg=str(column))
+
+
 @pytest.mark.slow
+@pytest.mark.parametrize("folded", [False, True], ids=["spatial", "folded"])
 @pytest.mark.parametrize("part", range(9))
-def test_every_tiny_column_with_every_threshold(part):
+def test_every_tiny_column_with_every_threshold(part, folded):
     tiny = list(tiny_columns())[part::9]
-    for column, found in zip(tiny, play(verilog(tiny), tiny), strict=True):
+    for column, found in zip(tiny, play(verilog(tiny, folded), tiny), strict=True):
         assert_array_equal(found, expected(column), err_msg=str(column))
 
 
