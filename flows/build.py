@@ -297,6 +297,9 @@ def _place_and_route(config: Config, board: Board, home: Path, options: Options,
     pin_file, _ = boards.constraints(board)
     arguments = [f"--{board.device}", "--package", board.package, "--json", "netlist.json"]
     arguments += ["--freq", f"{board.clock_hz / 1e6:g}", "--timing-allow-fail"]
+    if board.family == "ecp5":
+        # The default router needs half an hour for a large design; this one needs minutes.
+        arguments += ["--router", "router2"]
     arguments += ["--report", "nextpnr.json", *options.arguments()]
     if board.family == "ice40":
         arguments += ["--pcf", pin_file, "--asc", "routed"]
