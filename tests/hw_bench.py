@@ -108,8 +108,12 @@ def play_orders(
 
     Volleys are sent, results taken and requests made by three independent hosts.
     """
-    rows = () if readout is None else pack_rows(
-        readout.astype(np.int64) & ((1 << config.readout.bits) - 1), config.readout.bits
+    rows = (
+        ()
+        if readout is None
+        else pack_rows(
+            readout.astype(np.int64) & ((1 << config.readout.bits) - 1), config.readout.bits
+        )
     )
     core = network(config, rows)
     streams, column = Streams(config), config.column
