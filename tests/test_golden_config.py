@@ -157,7 +157,11 @@ FAULTS = [
     ),
     (
         {**net([{}]), "readout": {"kind": "tally", "bits": 4}},
-        "bits must come with kind linear, not tally",
+        "bits must come with kind linear or perceptron, not tally",
+    ),
+    (
+        {**net([{}]), "readout": {"kind": "dual-voter", "margin": 4}},
+        "margin must come with kind perceptron, not dual-voter",
     ),
     (
         {**net([{}]), "readout": {"kind": "tally", "classes": 256}},
