@@ -7,8 +7,8 @@ of the field), p lines and k winners per column:
   is decided, and the one before that selects rows of the read-out;
 * a frozen wave follows the one before after ``C T`` clocks. The sums of a wave are added and
   compared in ``A = classes + levels of the adder tree + 7`` clocks, which is hidden unless
-  ``A + k + 4 + (C - 2) T`` is more than ``C T``. The next volley arrives meanwhile, a row of the
-  image every second clock;
+  ``A + k + 4 + (C - 2) T`` (up to 3 fewer if S decides T) is more than ``C T``. The next volley
+  arrives meanwhile, a row of the image every second clock;
 * a learning wave reads the rows of each column's spikes and then all its p rows again:
   ``L = max(S + p, p + 7, steps + 8)`` clocks a column, and up to 24 at the ends of the wave. It
   takes at least the ``draws + 3`` clocks in which its decisions are drawn;
@@ -65,7 +65,7 @@ def sum_cycles(config: Config) -> int:
 
 
 def alone_cycles(config: Config, stage: Stage) -> int:
-    """Clocks of a frozen wave of a layer that nothing overlaps, up to 2 fewer."""
+    """Clocks of a frozen wave of a layer that nothing overlaps; 8 fewer to 2 more."""
     column, columns = stage.column, stage.columns // stage.engines
     rest = (columns - 1) * column_cycles(config, stage)
     found = FILL + scan_cycles(config, stage) + rest + column.steps + 3
@@ -140,7 +140,7 @@ def lines(config: Config) -> list[tuple[str, str, int]]:
     longest = max(alone_cycles(config, stage) for stage in config.stages)
     found += [
         (
-            "frozen wave that reports, up to 2 fewer",
+            "frozen wave that reports, 8 fewer to 2 more",
             "8 + S + (C - 1) T + steps + 3 + k + 4 + A",
             longest,
         ),

@@ -170,9 +170,7 @@ def play(
         rows.append(await host.read_all(ctx))
         assert not ctx.get(unit.busy)
         assert ctx.get(unit.waves) == len(beats)
-        readout = given.config.readout
-        corrects = readout is not None and readout.kind == "perceptron"  # after its result
-        assert ctx.get(unit.cycles) == stamps[-1] or corrects
+        assert ctx.get(unit.cycles) >= stamps[-1]  # a wave may learn after its result
 
     async def sender(ctx):
         host = Host(unit, stalls, seed=1)
