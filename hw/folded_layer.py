@@ -133,8 +133,8 @@ class FoldedLayer(Unit):
                 "number": In(bits_for(readout.classes)),
                 "sums": Out(stage.engines * sum_bits),
             }
-        if self.perceptron:
-            members |= {"correct": In(1), "rival": In(bits_for(readout.classes))}
+            if self.perceptron:
+                members |= {"correct": In(1), "rival": In(bits_for(readout.classes))}
         if label_bits:
             members |= {
                 "known": In(1),

@@ -71,9 +71,7 @@ def random_model(built: Config, seed: int) -> Model:
     table = None
     if built.readout is not None:
         half = 1 << (built.readout.bits - 1)
-        low, high = {"dual-voter": (0, 225), "tally": (0, 4)}.get(
-            built.readout.kind, (-half, half)
-        )
+        low, high = {"dual-voter": (0, 225), "tally": (0, 4)}.get(built.readout.kind, (-half, half))
         table = rng.integers(low, high, kinds.shape(built))
         if built.readout.kind == "tally":
             table[table == 3] = 255
