@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -69,9 +70,41 @@ def script(board: Board, top: str = "top") -> str:
     )
 
 
+INITIAL = re.compile(r"  initial begin\n((?:    (\w+)\[\d+\] = \d+'h[0-9a-f]+;\n){257,})  end\n")
+
+
+def with_images(verilog: str) -> tuple[str, dict[str, str]]:
+    """Move the contents of large memories into files, which yosys reads much faster.
+
+    Returns
+    -------
+    verilog : str
+        The text with ``$readmemh`` in their place.
+    files : dict[str, str]
+        Contents by name of the file: words from address 0 on, one per line.
+
+    Examples
+    --------
+    >>> words = "".join(f"    rows[{n}] = 8'h{n % 256:02x};\\n" for n in range(300))
+    >>> text, files = with_images(f"  initial begin\\n{words}  end\\n")
+    >>> text, files["memory_0.hex"].split()[299]
+    ('  initial $readmemh("memory_0.hex", rows);\\n', '2b')
+    """
+    files: dict[str, str] = {}
+
+    def move(match: re.Match[str]) -> str:
+        name = f"memory_{len(files)}.hex"
+        files[name] = "".join(f"{word}\n" for word in re.findall(r"'h([0-9a-f]+);", match[1]))
+        return f'  initial $readmemh("{name}", {match[2]});\n'
+
+    return INITIAL.sub(move, verilog), files
+
+
 def synthesise(board: Board, verilog: str, folder: Path, say: tools.Say | None = None) -> str:
     """Run yosys in `folder`; returns its log."""
-    (folder / "design.v").write_text(verilog, encoding="utf-8")
+    text, images = with_images(verilog)
+    for name, contents in {"design.v": text, **images}.items():
+        (folder / name).write_text(contents, encoding="utf-8")
     (folder / "synthesis.ys").write_text(script(board), encoding="utf-8")
     return tools.run("yosys", ["synthesis.ys"], folder, folder / "yosys.log", say)
 
