@@ -105,6 +105,9 @@ def check_network(name: str, **options: Any) -> None:
     compare(play(given, mixed, stalls=0.5, **options), expected(given, mixed))
     plain = random_waves(built, WAVES, 3, report=False, labels=None)
     compare(play(given, plain, **options), expected(given, plain))
+    if built.readout is not None and built.readout.learns:  # labels and nothing else
+        labelled = random_waves(built, WAVES, 3, report=False)
+        compare(play(given, labelled, **options), expected(given, labelled))
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -219,10 +222,10 @@ USERS = {
         ("voter", scan, "left.any() | s_bottom", "left.any()"),
         ("voter", engine, "waiting.append(self.voting)", "waiting.append(0)"),
         ("lone", engine, "counted.eq(valid & last & ~update)", "counted.eq(valid & last)"),
-        ("lone", engine, "enable.eq(~full | decide.take)", "enable.eq(1)"),
-        ("lone", engine, "waiting.append(pending)", "waiting.append(0)"),
+        ("copies", engine, "enable.eq(~full | decide.take)", "enable.eq(1)"),
+        ("grid", engine, "waiting.append(pending)", "waiting.append(0)"),
         ("lone", engine, "pending.eq(learn)", "pending.eq(1)"),
-        ("lone", engine, "address.eq(scan.row),", "address.eq(0),"),
+        ("grid", engine, " address.eq(scan.row),", " address.eq(0),"),
         ("lone", engine, "~spike | later[j]", "later[j]"),
         ("lone", engine, "time > own for own", "time >= own for own"),
         ("grid", folded_layer, "of.eq(~of)", "of.eq(of)"),
@@ -231,7 +234,6 @@ USERS = {
         ("grid", folded_layer, "self.room.eq(~full.bit_select(to, 1))", "self.room.eq(1)"),
         ("grid", folded_layer, "& (calm | plain)", ""),
         ("grid", folded_layer, "ready.eq(decisions.ready | ~following[1])", "ready.eq(1)"),
-        ("grid", folded_layer, "& idle & ~begun & ~self.outcome.valid", "& idle & ~begun"),
         ("voter", folded_layer, "~following[:3].any()", "~following[:2].any()"),
         ("deep", folded, "code[:step_bits]) for code", "code[1:]) for code"),
         ("deep", folded, "count == stage.columns - 1", "count == stage.columns - 2"),
@@ -239,7 +241,7 @@ USERS = {
         ("deep", folded, "layer.report.eq(source.reports)", "layer.report.eq(self.report)"),
         ("deep", folded, "1 << payload.place", "1"),
         ("parallel", folded, "number.eq(payload.number + first)", "number.eq(payload.number)"),
-        ("parallel", folded, ".all() & ~columns.valid", ".all()"),
+        ("parallel, no read-out", folded, ".all() & ~columns.valid", ".all()"),
         ("parallel", folded, "for layer in inputs).all()", "for layer in inputs).any()"),
         ("parallel", folded, "layer in finals).all()", "layer in finals).any()"),
     ],
