@@ -104,7 +104,7 @@ def hw_decide(
                 await ctx.tick()
                 ctx.set(unit.release, 0)
 
-    simulate(unit, bench, watchdog=WATCHDOG)
+    simulate(unit, bench, watchdog=WATCHDOG + 200 * len(added))
     assert max(clocks) <= column.steps + 3 + hold_cycles(column)
     return np.array(found), clocks
 

@@ -147,7 +147,7 @@ def test_planted_bug_in_a_column(small, name, tmp_path):
         verilog=broken,
     )
     assert not report.equal
-    found = dataclasses.astuple(report.mismatch)
+    found = dataclasses.astuple(report.mismatch)[:-1]  # no class of a read-out row
     assert found == slowly(broken, start, volleys, learn=True)
     assert found[0] == kind
     written = json.loads(file.read_text())
@@ -166,7 +166,7 @@ def test_planted_bug_in_the_readout(grid):
     assert cosim(start, volleys, learn=False, verilog=grid).equal
     report = cosim(start, volleys, False, QUICK, verilog=broken)
     assert report.mismatch is not None
-    found = dataclasses.astuple(report.mismatch)
+    found = dataclasses.astuple(report.mismatch)[:-1]  # no class of a read-out row
     assert found == slowly(broken, start, volleys, learn=False)
     assert found[0] == "class"
     assert (found[-3], found[-2]) == (0, 2)

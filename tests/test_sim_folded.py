@@ -181,7 +181,7 @@ def test_planted_bug(text, name):
     with rtl.Core(CONFIG, QUICK, verilog=broken) as core:
         slow = first_difference(core, start, volleys, True, labels)
     assert report.mismatch is not None
-    assert dataclasses.astuple(report.mismatch) == slow
+    assert dataclasses.astuple(report.mismatch)[: len(slow)] == slow
     assert kind in (None, slow[0])
     assert f"{slow[0]} at wave {slow[1]}, " in str(report.mismatch)
 
