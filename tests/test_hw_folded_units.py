@@ -125,7 +125,6 @@ def test_decide_large():
         ("go.eq(~wta.hold)", "go.eq(1)"),
         ("(idle | (self.done & self.release))", "(idle | self.done)"),
         ("step == steps - 1", "step == steps - 2"),
-        ("raised == steps - 1", "raised == steps - 2"),
         ("raised.eq(counted)", "raised.eq(step)"),
         ("wta.clear.eq(self.take)", "wta.clear.eq(0)"),
         ("wta.excess[j].eq(potential)", "wta.excess[j].eq(0)"),
