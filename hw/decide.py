@@ -7,19 +7,14 @@ from racewave.golden.config import ColumnConfig
 from racewave.hw.counts import count_bits
 from racewave.hw.hierarchy import Unit, place
 from racewave.hw.scan import bits_for
-from racewave.hw.wta import Wta, hold_cycles
+from racewave.hw.wta import Wta
 
 __all__ = ["Decide", "decide_cycles"]
 
 
 def decide_cycles(column: ColumnConfig) -> int:
-    """Clocks from one column to the next when the k-WTA never stops: steps + 4."""
-    return column.steps + 4
-
-
-def longest(column: ColumnConfig) -> int:
-    """Clocks from one column to the next, at most."""
-    return decide_cycles(column) + hold_cycles(column)
+    """Clocks from one column to the next when the k-WTA never stops."""
+    return column.steps + 3
 
 
 class Decide(Unit):

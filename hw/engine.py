@@ -32,7 +32,7 @@ class Engine(Unit):
     """Reads one row of weights per spike, counts, decides, learns; column after column.
 
     While a column is decided the next one's rows are read. A column takes as many clocks as the
-    longest of: its spikes (at least one per segment), ``steps + 4`` and what the k-WTA adds, its
+    longest of: its spikes (at least one per segment), ``steps + 3`` and what the k-WTA adds, its
     winners and 4 for the read-out; and in a learning wave its spikes and its lines.
 
     Parameters

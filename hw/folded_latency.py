@@ -20,6 +20,7 @@ waves at the same time: the slowest one counts.
 
 from racewave.golden.config import Config
 from racewave.golden.stage import Stage
+from racewave.hw.decide import decide_cycles
 from racewave.hw.wta import hold_cycles
 
 __all__ = ["alone_cycles", "column_cycles", "lines", "scan_cycles", "sum_cycles", "wave_cycles"]
@@ -50,7 +51,7 @@ def scan_cycles(config: Config, stage: Stage) -> int:
 def column_cycles(config: Config, stage: Stage, spikes: int | None = None) -> int:
     """T: clocks of a column in a frozen wave."""
     column = stage.column
-    found = [scan_cycles(config, stage) if spikes is None else spikes, column.steps + 3]
+    found = [scan_cycles(config, stage) if spikes is None else spikes, decide_cycles(column)]
     if stage in config.finals and config.readout is not None:
         found.append(column.k + 4)
     return max(found)

@@ -109,7 +109,7 @@ def test_decide_every_column(column):
     pairs = itertools.product(every_weight(column.p, column.w_max), repeat=2)
     weights = np.array([row for pair in pairs for row in pair])
     clocks = check_decide(column, every_volley(column.p, column), weights[: 2 * 81])
-    assert min(clocks) == decide_cycles(column) - 1
+    assert min(clocks) == decide_cycles(column)
 
 
 def test_decide_large():
